@@ -1,0 +1,1 @@
+"""The command line, a thin coat: parse, call one function, render."""

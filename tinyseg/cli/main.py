@@ -1,0 +1,97 @@
+"""The command line: one file a command; errors become one sentence and an exit code."""
+
+import sys
+import traceback
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+import tinyseg
+from tinyseg.cli import console
+from tinyseg.cli.compare import compare
+from tinyseg.cli.count import count
+from tinyseg.cli.data import data
+from tinyseg.cli.demo import demo
+from tinyseg.cli.evaluate import evaluate
+from tinyseg.cli.export import export
+from tinyseg.cli.models import models
+from tinyseg.cli.predict import predict
+from tinyseg.cli.profile import profile
+from tinyseg.cli.train import train
+from tinyseg.errors import ExitCode, TinysegError
+
+
+class _Commands(TyperGroup):
+    """Turns whatever a command raises into a sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TinysegError as error:
+            _explain(error)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            console.notes.print("Interrupted.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except Exception as bug:
+            if type(bug).__module__.partition(".")[0] in ("typer", "click"):
+                raise
+            console.notes.print(f"This is a bug in tinyseg: {type(bug).__name__}: {bug}.")
+            _show_traceback(
+                "Please report it with what this command prints when you add --verbose."
+            )
+            raise typer.Exit(ExitCode.FAILED) from None
+
+
+def _explain(error: TinysegError) -> None:
+    console.notes.print(
+        f"[bold red]Error:[/] {_plain(error.message)}"
+        + (f"\n[bold]Mend:[/] {_plain(error.mend)}" if error.mend else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
+    _show_traceback("")
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _show_traceback(otherwise: str) -> None:
+    if console.settings.verbose:
+        traceback.print_exc(file=sys.stderr)
+    elif otherwise:
+        console.notes.print(otherwise)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Which compact vision network to ship to a small device, with numbers that hold.",
+)
+for command in (train, evaluate, predict, count, export, profile, compare, models, demo):
+    app.command()(command)
+app.add_typer(data, name="data")
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"tinyseg {tinyseg.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="The version, and nothing else."
+    ),
+) -> None:
+    """Train, count, export with proof, profile and compare compact networks."""
+
+
+def main() -> None:
+    """Entry point of the ``tinyseg`` command."""
+    app()
