@@ -1,0 +1,5 @@
+"""`tinyseg compare`."""
+
+
+def compare() -> None:
+    """Placeholder until its author replaces it."""

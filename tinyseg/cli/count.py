@@ -1,0 +1,5 @@
+"""`tinyseg count`."""
+
+
+def count() -> None:
+    """Placeholder until its author replaces it."""

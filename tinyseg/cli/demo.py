@@ -1,0 +1,5 @@
+"""`tinyseg demo`."""
+
+
+def demo() -> None:
+    """Placeholder until its author replaces it."""

@@ -1,0 +1,5 @@
+"""`tinyseg evaluate`."""
+
+
+def evaluate() -> None:
+    """Placeholder until its author replaces it."""

@@ -1,0 +1,5 @@
+"""`tinyseg export`."""
+
+
+def export() -> None:
+    """Placeholder until its author replaces it."""

@@ -1,0 +1,5 @@
+"""`tinyseg models`."""
+
+
+def models() -> None:
+    """Placeholder until its author replaces it."""

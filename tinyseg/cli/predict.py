@@ -1,0 +1,5 @@
+"""`tinyseg predict`."""
+
+
+def predict() -> None:
+    """Placeholder until its author replaces it."""

@@ -1,0 +1,5 @@
+"""`tinyseg profile`."""
+
+
+def profile() -> None:
+    """Placeholder until its author replaces it."""

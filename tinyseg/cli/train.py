@@ -1,0 +1,5 @@
+"""`tinyseg train`."""
+
+
+def train() -> None:
+    """Placeholder until its author replaces it."""
