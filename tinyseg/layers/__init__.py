@@ -1,1 +1,7 @@
-"""To be written."""
+"""Layers that networks share."""
+
+from tinyseg.layers.attention_bridge import AttentionBridge
+from tinyseg.layers.mamba import Mamba
+from tinyseg.layers.parallel_vision_mamba import ParallelVisionMamba
+
+__all__ = ["AttentionBridge", "Mamba", "ParallelVisionMamba"]

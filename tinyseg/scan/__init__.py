@@ -1,1 +1,7 @@
-"""To be written."""
+"""The selective scan: one function, several backends, and forms that exporters can take."""
+
+from tinyseg.scan.backends import BACKENDS, scan_sequence
+from tinyseg.scan.exporting import Form, scan_form
+from tinyseg.scan.interface import selective_scan
+
+__all__ = ["BACKENDS", "Form", "scan_form", "scan_sequence", "selective_scan"]

@@ -1,0 +1,56 @@
+"""The Mamba layer, with mamba-ssm's parameter names, shapes and initialisation."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tinyseg.scan import scan_sequence
+
+_DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 0.1, 1e-4
+
+
+class Mamba(nn.Module):
+    """Selective state space layer (Gu and Dao 2023, section 3.4), over (batch, length, width).
+
+    Weights go both ways between this layer and mamba-ssm's ``Mamba``.
+
+    Args:
+        width: features of a token, ``d_model``.
+        states: states a channel, ``d_state``.
+        kernel: taps of the causal convolution, ``d_conv``.
+        expand: inner channels over width.
+    """
+
+    def __init__(self, width: int, states: int = 16, kernel: int = 4, expand: int = 2) -> None:
+        super().__init__()
+        inner, rank = expand * width, math.ceil(width / 16)
+        self.states, self.rank = states, rank
+        self.in_proj = nn.Linear(width, 2 * inner, bias=False)
+        # The convolution pads both ends and its tail is cut: causal, as in mamba-ssm.
+        self.conv1d = nn.Conv1d(inner, inner, kernel, padding=kernel - 1, groups=inner)
+        self.x_proj = nn.Linear(inner, rank + 2 * states, bias=False)
+        self.dt_proj = nn.Linear(rank, inner)
+        self.A_log = nn.Parameter(torch.log(torch.arange(1.0, states + 1)).repeat(inner, 1))
+        self.D = nn.Parameter(torch.ones(inner))
+        self.out_proj = nn.Linear(inner, width, bias=False)
+        self._initialise_dt()
+
+    def _initialise_dt(self) -> None:
+        """Step sizes start log-uniform in [0.001, 0.1], through the inverse of softplus."""
+        nn.init.uniform_(self.dt_proj.weight, -(self.rank**-0.5), self.rank**-0.5)
+        low, high = math.log(_DT_MIN), math.log(_DT_MAX)
+        dt = torch.empty_like(self.dt_proj.bias).uniform_(low, high).exp().clamp(min=_DT_FLOOR)
+        with torch.no_grad():
+            self.dt_proj.bias.copy_(dt + torch.log(-torch.expm1(-dt)))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Maps (batch, length, width) to the same shape."""
+        x, z = self.in_proj(tokens).chunk(2, dim=-1)
+        x = self.conv1d(x.transpose(1, 2))[..., : tokens.shape[1]]
+        x = F.silu(x.transpose(1, 2))
+        dt, B, C = self.x_proj(x).split([self.rank, self.states, self.states], dim=-1)
+        delta = F.softplus(self.dt_proj(dt))
+        y = scan_sequence(x, delta, -torch.exp(self.A_log), B, C)
+        return self.out_proj((y + self.D * x) * F.silu(z))

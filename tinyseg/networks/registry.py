@@ -1,0 +1,96 @@
+"""What a network is known by, and how it is built."""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tinyseg import plugins
+from tinyseg.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """A row of Table I of "Mamba vs SOTA for Vision Tasks", as printed."""
+
+    parameters_m: float
+    dice: float
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network by name: what an entry point of the group ``tinyseg.networks`` refers to.
+
+    Attributes:
+        module: called with ``in_channels``, ``classes`` and the arguments; its result maps
+            (batch, in_channels, height, width) to logits (batch, classes, height, width).
+        family: the architecture it belongs to.
+        task: what its logits are for.
+        arguments: arguments that make this variant.
+        paper: its row in the paper, where it has one.
+    """
+
+    module: "Callable[..., nn.Module]"
+    family: str
+    task: str = "segmentation"
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    paper: PaperRow | None = None
+
+
+def known(name: str) -> Network:
+    """The network of a name.
+
+    Raises:
+        UsageError: there is none; the nearest name is suggested.
+    """
+    return plugins.load("networks", name)
+
+
+def build(name: str, *, in_channels: int = 3, classes: int = 1, **arguments: Any) -> "nn.Module":
+    """Builds a network with fresh weights.
+
+    Args:
+        name: the network's name.
+        in_channels: channels of a picture.
+        classes: channels of the logits.
+        arguments: constructor arguments beyond the variant's own.
+
+    Raises:
+        UsageError: no such network or argument.
+    """
+    network = known(name)
+    _check_names(name, network, arguments)
+    return network.module(
+        in_channels=in_channels, classes=classes, **{**network.arguments, **arguments}
+    )
+
+
+def parse_arguments(name: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Reads ``NAME=VALUE`` settings as arguments of a network; values are JSON, or plain words.
+
+    Raises:
+        UsageError: a setting without ``=``, or an argument the network does not have.
+    """
+    arguments: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting} should be NAME=VALUE.")
+        try:
+            arguments[key.strip().replace("-", "_")] = json.loads(value)
+        except json.JSONDecodeError:
+            arguments[key.strip().replace("-", "_")] = value
+    _check_names(name, known(name), arguments)
+    return arguments
+
+
+def _check_names(name: str, network: Network, arguments: Mapping[str, Any]) -> None:
+    taken = set(inspect.signature(network.module).parameters) - {"in_channels", "classes"}
+    for argument in arguments:
+        if argument not in taken:
+            has = f"It has: {', '.join(sorted(taken))}." if taken else "It has none."
+            raise UsageError(f"{name} has no argument called '{argument}'.", has)

@@ -1,0 +1,115 @@
+"""UltraLight VM-UNet (Wu et al. 2024, arXiv:2403.20035), as the paper's code has it.
+
+Differences from the original, all on purpose: the result is logits, not probabilities; inputs have
+any number of channels. Parameter names are the original's, so that its checkpoints load.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tinyseg.errors import UsageError
+from tinyseg.layers import AttentionBridge, ParallelVisionMamba
+from tinyseg.layers.side_multiple import require_multiple
+from tinyseg.networks.registry import Network, PaperRow
+
+_MAMBA_STAGES = 3  # of the encoder and of the decoder each, whatever the depth
+_GROUPS = 4
+
+
+class ULVMUNet(nn.Module):
+    """A U-shaped network with convolutions outside and parallel vision Mamba layers inside.
+
+    Every stage but the innermost halves the side, so sides are multiples of ``2 ** (stages - 1)``.
+
+    Args:
+        in_channels: channels of a picture.
+        classes: channels of the logits.
+        channels: channels of each stage, finest first; at least five stages, multiples of four.
+        branches: parts that a parallel vision Mamba layer divides its channels into.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        classes: int = 1,
+        channels: Sequence[int] = (8, 16, 24, 32, 48, 64),
+        branches: int = 4,
+    ) -> None:
+        super().__init__()
+        stages = len(channels)
+        if stages < _MAMBA_STAGES + 2 or any(width % _GROUPS for width in channels):
+            raise UsageError(
+                f"channels should be at least five multiples of {_GROUPS}, not {list(channels)}."
+            )
+        self.stages = stages
+        widths = [in_channels, *channels]
+        for number in range(1, stages + 1):
+            self._add_stage("encoder", number, widths[number - 1], widths[number], branches)
+        for number in range(1, stages):
+            self.add_module(f"ebn{number}", nn.GroupNorm(_GROUPS, channels[number - 1]))
+        self.scab = AttentionBridge(channels[:-1])
+        inwards = list(reversed(channels))
+        for number in range(1, stages):
+            self._add_stage("decoder", number, inwards[number - 1], inwards[number], branches)
+            self.add_module(f"dbn{number}", nn.GroupNorm(_GROUPS, inwards[number]))
+        self.final = nn.Conv2d(channels[0], classes, 1)
+        self.apply(_initialise)
+
+    def _add_stage(
+        self, side: str, number: int, width_in: int, width_out: int, branches: int
+    ) -> None:
+        depth = number if side == "encoder" else self.stages + 1 - number
+        if depth > self.stages - _MAMBA_STAGES:
+            layer = ParallelVisionMamba(width_in, width_out, branches)
+        else:
+            layer = nn.Conv2d(width_in, width_out, 3, padding=1)
+        self.add_module(f"{side}{number}", nn.Sequential(layer))
+
+    def _run(self, name: str, x: Tensor) -> Tensor:
+        return self.get_submodule(name)(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (batch, in_channels, height, width) to logits (batch, classes, height, width)."""
+        require_multiple("ul-vm-unet", x, 2 ** (self.stages - 1))
+        skips: list[Tensor] = []
+        for number in range(1, self.stages):
+            x = self._run(f"ebn{number}", self._run(f"encoder{number}", x))
+            x = F.gelu(F.max_pool2d(x, 2))
+            skips.append(x)
+        bridged = self.scab(skips)
+        # The innermost stage sees its input from before the bridge.
+        x = F.gelu(self._run(f"encoder{self.stages}", x))
+        for number in range(1, self.stages):
+            x = self._run(f"dbn{number}", self._run(f"decoder{number}", x))
+            if number > 1:
+                x = _upsample(x)
+            x = F.gelu(x) + bridged[-number]
+        return _upsample(self.final(x))
+
+
+def _upsample(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def _initialise(module: nn.Module) -> None:
+    """The original's initialisation, which overwrites Mamba's own: step sizes start near 0.69."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Conv1d):
+        fan_out = module.kernel_size[0] * module.out_channels
+        nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
+    elif isinstance(module, nn.Conv2d):
+        fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
+        nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+UL_VM_UNET = Network(
+    ULVMUNet, family="UL-VM-UNet", paper=PaperRow(parameters_m=0.049, dice=0.79955)
+)

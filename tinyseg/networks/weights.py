@@ -1,0 +1,40 @@
+"""Weights of a run."""
+
+from typing import TYPE_CHECKING
+
+from tinyseg.errors import TinysegError
+from tinyseg.networks.registry import build
+from tinyseg.runs import Run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def load_network(run: Run) -> "nn.Module":
+    """The network of a run with its best weights, ready for inference.
+
+    Raises:
+        TinysegError: the run has no weights yet, or they do not fit the network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    record = run.record
+    network = build(
+        record.network,
+        in_channels=record.data.channels,
+        classes=len(record.data.classes),
+        **record.arguments,
+    )
+    try:
+        network.load_state_dict(load_file(run.best_weights))
+    except FileNotFoundError:
+        raise TinysegError(
+            f"The run {run.path} has no weights yet.",
+            f"Go on with it: tinyseg train --resume {run.path}",
+        ) from None
+    except (SafetensorError, RuntimeError) as error:
+        raise TinysegError(
+            f"{run.best_weights} does not fit {record.network}: {str(error).splitlines()[0]}"
+        ) from None
+    return network.eval()

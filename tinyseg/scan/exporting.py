@@ -1,0 +1,94 @@
+"""Forms of the scan that exporters can take: pure tensor operations, chosen by a context manager."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch._higher_order_ops.scan import scan as scan_operator
+
+Form = Literal["eager", "operator", "hop2", "g8"]
+
+_form: ContextVar[Form] = ContextVar("scan_form", default="eager")
+_STEPS = 8  # TFLite concatenates at most this many pieces at once without splitting the operator
+
+
+@contextmanager
+def scan_form(form: Form) -> Iterator[None]:
+    """Makes every scan inside the block take a form.
+
+    Args:
+        form: ``eager`` computes by a backend; ``operator`` is one opaque operator, for counting;
+            ``hop2`` is PyTorch's scan operator with the exponentials hoisted out, for runtimes with
+            control flow (ONNX); ``g8`` is made of portable operators alone, for TFLite.
+    """
+    token = _form.set(form)
+    try:
+        yield
+    finally:
+        _form.reset(token)
+
+
+def current_form() -> Form:
+    """The form that scans take now."""
+    return _form.get()
+
+
+def hoisted_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+    """``hop2``: decays and inputs of all steps at once; the loop's body is one multiply and add.
+
+    Shapes as in `reference_scan`, B and C variable in time.
+    """
+    delta = delta.transpose(0, 1)
+    decay = torch.exp(delta.unsqueeze(-1) * A)
+    entering = (delta * x.transpose(0, 1)).unsqueeze(-1) * B.transpose(0, 1).unsqueeze(2)
+
+    def step(state: Tensor, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        state = inputs[0] * state + inputs[1]
+        return state, state.clone()  # the operator forbids an output that aliases the carry
+
+    # A zero computed from a decay, because constants would be baked into the file.
+    outcome: Any = scan_operator(step, decay[0] * 0, (decay, entering), dim=0)
+    states: Tensor = outcome[1]
+    y = torch.matmul(states, C.transpose(0, 1).unsqueeze(-1)).squeeze(-1)
+    return y.transpose(0, 1)
+
+
+def portable_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+    """``g8``: chunks of up to eight steps side by side, then a logarithmic carry across chunks.
+
+    Shapes as in `reference_scan`, B and C variable in time; the length is fixed at export. Every
+    slice keeps its rank, which saves a reshape each in TFLite.
+    """
+    batch, length, channels = x.shape
+    steps = next(k for k in range(min(_STEPS, length), 0, -1) if length % k == 0)
+    chunks = (batch, length // steps, steps, channels)
+    decay = torch.exp(delta.reshape(*chunks, 1) * A)
+    entering = (delta * x).reshape(*chunks, 1) * B.reshape(*chunks[:3], 1, -1)
+    states = [entering.narrow(2, 0, 1)]
+    products = [decay.narrow(2, 0, 1)]
+    for step in range(1, steps):
+        now = decay.narrow(2, step, 1)
+        states.append(now * states[-1] + entering.narrow(2, step, 1))
+        products.append(now * products[-1])
+    carry = _ends_before(products[-1], states[-1])
+    all_states = torch.cat(states, 2) + torch.cat(products, 2) * carry
+    y = (all_states * C.reshape(*chunks[:3], 1, -1)).sum(-1)
+    return y.reshape(batch, length, channels)
+
+
+def _ends_before(product: Tensor, end: Tensor) -> Tensor:
+    """The state each chunk (dimension 1) begins with, by Hillis and Steele's prefix scan."""
+    count = end.shape[1]
+    shift = 1
+    while shift < count:
+        rest = count - shift
+        later = product.narrow(1, shift, rest)
+        joined = end.narrow(1, shift, rest) + later * end.narrow(1, 0, rest)
+        end = torch.cat([end.narrow(1, 0, shift), joined], 1)
+        product = torch.cat([product.narrow(1, 0, shift), later * product.narrow(1, 0, rest)], 1)
+        shift *= 2
+    nothing = end.narrow(1, 0, 1) * 0
+    return torch.cat([nothing, end.narrow(1, 0, count - 1)], 1) if count > 1 else nothing

@@ -1,0 +1,137 @@
+"""`selective_scan`: mamba-ssm's meaning, names and shapes."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tinyseg.errors import UsageError
+from tinyseg.scan.backends import Scan, choose
+
+
+def selective_scan(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None = None,
+    z: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    delta_softplus: bool = False,
+    return_last_state: bool = False,
+    backend: str = "auto",
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Selective scan of Mamba (Gu and Dao 2023, algorithm 2); stands in for `selective_scan_fn`.
+
+    Args:
+        u: input, (batch, channels, length).
+        delta: step sizes, (batch, channels, length).
+        A: (channels, states), real.
+        B: (batch, states, length), grouped (batch, groups, states, length), or constant
+            (channels, states).
+        C: as B.
+        D: skip, (channels).
+        z: gate, (batch, channels, length): the result is multiplied by SiLU(z).
+        delta_bias: added to delta, (channels).
+        delta_softplus: whether delta goes through softplus, after its bias.
+        return_last_state: whether to return the last state too; it carries no gradient.
+        backend: ``auto``, ``chunked`` or ``reference``.
+
+    Returns:
+        (batch, channels, length) in the type of u; with ``return_last_state`` also
+        (batch, channels, states). Half types are computed in float32.
+
+    Raises:
+        UsageError: a shape or type that does not fit; the sentence names the argument.
+    """
+    _check(u, delta, A, B, C, D, z, delta_bias)
+    kind = torch.promote_types(u.dtype, torch.float32)
+    x, step = (tensor.to(kind).transpose(1, 2) for tensor in (u, delta))
+    if delta_bias is not None:
+        step = step + delta_bias.to(kind)
+    if delta_softplus:
+        step = F.softplus(step)
+    scan = choose(backend, variable=B.dim() > 2 and C.dim() > 2)
+    y, last = _grouped(scan, x, step, A.to(kind), B.to(kind), C.to(kind))
+    if D is not None:
+        y = y + x * D.to(kind)
+    if z is not None:
+        y = y * F.silu(z.to(kind).transpose(1, 2))
+    y = y.transpose(1, 2).to(u.dtype)
+    return (y, last.detach()) if return_last_state else y
+
+
+def _grouped(
+    scan: Scan, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor
+) -> tuple[Tensor, Tensor]:
+    groups = next((tensor.shape[1] for tensor in (B, C) if tensor.dim() == 4), 1)
+    parts = [
+        scan(
+            *(tensor.chunk(groups, 2)[group] for tensor in (x, delta)),
+            A.chunk(groups)[group],
+            *(_of_group(tensor, group, groups) for tensor in (B, C)),
+        )
+        for group in range(groups)
+    ]
+    y, last = zip(*parts, strict=True)
+    return torch.cat(y, 2), torch.cat(last, 1)
+
+
+def _of_group(coefficient: Tensor, group: int, groups: int) -> Tensor:
+    if coefficient.dim() == 2:
+        return coefficient.chunk(groups)[group]
+    if coefficient.dim() == 4:
+        coefficient = coefficient[:, group]
+    return coefficient.transpose(1, 2)
+
+
+def _check(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    delta_bias: Tensor | None,
+) -> None:
+    if u.dim() != 3:
+        raise UsageError(f"u should be (batch, channels, length), not {tuple(u.shape)}.")
+    if not u.is_floating_point():
+        raise UsageError(f"u should be a floating-point tensor, not {u.dtype}.")
+    if A.is_complex() or A.dim() != 2 or A.shape[0] != u.shape[1]:
+        raise UsageError(
+            f"A should be real, ({u.shape[1]}, states), not {A.dtype} {tuple(A.shape)}."
+        )
+    batch, channels, length = u.shape
+    states = A.shape[1]
+    _expect("delta", delta, u, (batch, channels, length))
+    for name, coefficient in (("B", B), ("C", C)):
+        _check_coefficient(name, coefficient, u, states)
+    for name, vector in (("D", D), ("delta_bias", delta_bias)):
+        if vector is not None:
+            _expect(name, vector, u, (channels,))
+    if z is not None:
+        _expect("z", z, u, (batch, channels, length))
+
+
+def _check_coefficient(name: str, tensor: Tensor, u: Tensor, states: int) -> None:
+    batch, channels, length = u.shape
+    if tensor.dim() == 2:
+        _expect(name, tensor, u, (channels, states))
+    elif tensor.dim() == 4:
+        groups = tensor.shape[1]
+        _expect(name, tensor, u, (batch, groups, states, length))
+        if channels % groups:
+            raise UsageError(
+                f"{name} has {groups} groups, which should divide {channels} channels."
+            )
+    else:
+        _expect(name, tensor, u, (batch, states, length))
+
+
+def _expect(name: str, tensor: Tensor, u: Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(tensor.shape) != shape:
+        raise UsageError(f"{name} should have the shape {shape}, not {tuple(tensor.shape)}.")
+    if tensor.device != u.device:
+        raise UsageError(f"{name} should be on {u.device} as u is, not on {tensor.device}.")
