@@ -6,6 +6,23 @@ The names below are imported on first use, so that ``import tinyseg`` brings no 
 from importlib import import_module
 from typing import Any
 
+from tinyseg.errors import TinysegError
+
+__all__ = [
+    # pyright: reportUnsupportedDunderAll=false
+    "TinysegError",
+    "__version__",
+    "build",
+    "compare",
+    "count",
+    "evaluate",
+    "export",
+    "open_dataset",
+    "profile",
+    "selective_scan",
+    "train",
+]
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -19,10 +36,6 @@ _HOMES = {
     "selective_scan": "tinyseg.scan",
     "train": "tinyseg.training",
 }
-
-__all__ = ["TinysegError", "__version__", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
-
-from tinyseg.errors import TinysegError
 
 
 def __getattr__(name: str) -> Any:

@@ -32,10 +32,18 @@ def test_branches_change_the_count_as_published(branches: int, parameters: int):
 @pytest.mark.parametrize(
     ("name", "squash", "values"),
     [
-        ("ul-vm-unet", torch.sigmoid, (0.5539748345, 0.1248018946, 0.2655339406, 0.5134401606, 0.9953128129)),
-        ("unet", lambda y: y, (-0.0870302097, 0.2100462940, -0.0904177854, -0.0834838745, 0.8707193785)),
+        (
+            "ul-vm-unet",
+            torch.sigmoid,
+            (0.5539748345, 0.1248018946, 0.2655339406, 0.5134401606, 0.9953128129),
+        ),
+        (
+            "unet",
+            lambda y: y,
+            (-0.0870302097, 0.2100462940, -0.0904177854, -0.0834838745, 0.8707193785),
+        ),
     ],
-)  # fmt: skip
+)
 def test_values_equal_the_original_code(name, squash, values):
     with torch.no_grad():
         y = squash(fill(build(name))(picture()))[0, 0]
@@ -91,7 +99,7 @@ def test_settings_become_arguments():
         "base_channels": 8,
         "depth": 3,
     }
-    with pytest.raises(UsageError, match="no argument called 'width'.*base_channels, depth"):
+    with pytest.raises(UsageError, match=r"no argument called 'width'.*base_channels, depth"):
         parse_arguments("unet", ["width=3"])
     with pytest.raises(UsageError, match="should be NAME=VALUE"):
         parse_arguments("unet", ["depth"])

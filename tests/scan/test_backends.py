@@ -175,5 +175,5 @@ def test_wrong_arguments_are_named():
         selective_scan(**{**arguments, "A": arguments["A"].to(torch.complex64)})
     with pytest.raises(UsageError, match=r"C should have the shape \(2, 4, 37\)"):
         selective_scan(**{**arguments, "C": arguments["C"].mT})
-    with pytest.raises(UsageError, match="backend is called 'fast'.*auto, chunked, reference"):
+    with pytest.raises(UsageError, match=r"backend is called 'fast'.*auto, chunked, reference"):
         selective_scan(**arguments, backend="fast")

@@ -1,5 +1,95 @@
 """`tinyseg count`."""
 
+from pathlib import Path
+from typing import Annotated
 
-def count() -> None:
-    """Placeholder until its author replaces it."""
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from tinyseg.cli import console
+from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
+from tinyseg.errors import UsageError
+from tinyseg.runs.records import CountRecord
+
+_EXPLANATION = """
+[bold]Parameters[/] that no output depends on are counted and named as unused.
+[bold]MACs[/] are multiply-accumulates as fvcore counts them: products of convolutions and linear
+layers, 5 an element for affine norms (2 for batch norm), 4 an output element for bilinear resizing,
+1 an input element for adaptive average pooling, 0 for activations and element-wise operations.
+[bold]The scan[/] counts 4 B L D N + 3 B L D multiply-accumulates (batch, length, channels, states):
+delta A, (delta x) B, a h + b and C h a state; delta x, D x and the gate a channel; exp counts 0.
+[bold]FLOPs[/] are twice the total MACs."""
+
+
+def count(
+    subject: Annotated[str, typer.Argument(help="A network's name, or a run.")],
+    input_shape: Annotated[
+        str, typer.Option("--input", help="Batch x channels x height x width.")
+    ] = "1x3x256x256",
+    classes: Annotated[int, typer.Option("--classes", min=1, help="Channels of the logits.")] = 1,
+    settings: Set = [],  # noqa: B006  (typer copies it)
+    explain: Annotated[bool, typer.Option("--explain", help="Say what is counted how.")] = False,
+    runs: Runs = Path("runs"),
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Counts parameters, MACs and FLOPs, stage by stage.
+
+    Example: tinyseg count ul-vm-unet --input 1x3x128x128
+    """
+    shape = _shape(input_shape)
+    from tinyseg.counting import count as count_network
+    from tinyseg.exporters.subject import resolve
+    from tinyseg.networks import parse_arguments
+
+    arguments = parse_arguments(subject, settings) if settings else {}
+    resolved = resolve(
+        subject,
+        runs=runs,
+        size=shape[2],
+        classes=classes,
+        in_channels=shape[1],
+        arguments=arguments,
+    )
+    name = resolved.run.record.network if resolved.run else subject
+    used = resolved.run.record.arguments if resolved.run else arguments
+    record = count_network(resolved.network(), shape, name=name, arguments=used)
+    console.emit(record, _view(record, explain))
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(side) for side in text.lower().split("x"))
+    except ValueError:
+        shape = ()
+    if len(shape) != 4 or min(shape) < 1:
+        raise UsageError(
+            f"--input {text} should be batch x channels x height x width.", "Such as 1x3x256x256."
+        )
+    return shape
+
+
+def _view(record: CountRecord, explain: bool) -> RenderableType:
+    macs, shape = record.macs, "x".join(str(side) for side in record.input)
+    table = Table(title=f"{record.network} at {shape}", title_justify="left", show_footer=True)
+    table.add_column("stage", "total")
+    table.add_column("parameters", f"{record.parameters:,}", justify="right")
+    table.add_column("MACs", f"{macs.total:,}", justify="right")
+    table.add_column("share", "100.0 %", justify="right")
+    for stage in record.stages:
+        share = f"{100 * stage.macs / macs.total:.1f} %" if macs.total else ""
+        table.add_row(stage.name, f"{stage.parameters:,}", f"{stage.macs:,}", share)
+    lines = [
+        f"MACs by fvcore {macs.fvcore:,}, the scan's recurrence {macs.scan:,}; "
+        f"FLOPs {record.flops:,}."
+    ]
+    if record.unused_parameters:
+        lines.append(f"{record.unused_parameters:,} parameters are never used.")
+    if record.uncounted:
+        operators = ", ".join(
+            f"{name.removeprefix('aten::')} {calls}" for name, calls in record.uncounted.items()
+        )
+        lines.append(f"Counted as 0, with their calls: {operators}.")
+    return Group(table, *lines, *([_EXPLANATION] if explain else []))

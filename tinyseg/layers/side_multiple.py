@@ -12,7 +12,7 @@ def require_multiple(network: str, x: Tensor, multiple: int) -> None:
     Raises:
         UsageError: a side of x (batch, channels, height, width) is no multiple.
     """
-    if torch.jit.is_tracing():  # sizes are tensors there, and were checked before
+    if torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]  (sizes are tensors)
         return
     height, width = x.shape[2:]
     if height % multiple or width % multiple:

@@ -98,7 +98,7 @@ def _initialise(module: nn.Module) -> None:
     """The original's initialisation, which overwrites Mamba's own: step sizes start near 0.69."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
+        if module.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.Conv1d):
         fan_out = module.kernel_size[0] * module.out_channels

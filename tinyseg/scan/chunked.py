@@ -73,7 +73,9 @@ class _ChunkedScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, ...]:
         x, delta, A, B, C, starts = ctx.saved_tensors
         grad_y = grads[0]
         batch, length, channels = x.shape

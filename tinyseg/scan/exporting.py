@@ -1,4 +1,4 @@
-"""Forms of the scan that exporters can take: pure tensor operations, chosen by a context manager."""
+"""Forms of the scan for exporters: pure tensor operations, chosen by a context manager."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -67,9 +67,11 @@ def _grouped(
     groups = next((tensor.shape[1] for tensor in (B, C) if tensor.dim() == 4), 1)
     parts = [
         scan(
-            *(tensor.chunk(groups, 2)[group] for tensor in (x, delta)),
+            x.chunk(groups, 2)[group],
+            delta.chunk(groups, 2)[group],
             A.chunk(groups)[group],
-            *(_of_group(tensor, group, groups) for tensor in (B, C)),
+            _of_group(B, group, groups),
+            _of_group(C, group, groups),
         )
         for group in range(groups)
     ]

@@ -1,0 +1,85 @@
+"""The command line as a newcomer meets it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from tinyseg.cli.main import app
+
+COMMANDS = [
+    "train", "evaluate", "predict", "count", "export", "profile", "compare", "models", "demo",
+    "data", "data describe", "data check", "data fetch", "data make",
+]  # fmt: skip
+
+HEAVY = {"torch", "lightning", "kornia", "onnx", "onnxruntime", "matplotlib", "scipy", "fvcore"}
+
+SEE_IMPORTS = """
+import sys
+from tinyseg.cli.main import app
+for arguments in {every}:
+    try:
+        app([*arguments, "--help"])
+    except SystemExit as ended:
+        assert ended.code == 0, arguments
+print("HEAVY", {heavy} & set(sys.modules))
+"""
+
+
+def tinyseg(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tinyseg", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_of_every_command_brings_nothing_heavy():
+    every: Sequence[list[str]] = [[], *(command.split() for command in COMMANDS)]
+    program = SEE_IMPORTS.format(every=every, heavy=HEAVY)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines()[-1] == "HEAVY set()"
+
+
+def test_every_command_is_listed_here():
+    named = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert named | {group.name for group in app.registered_groups} == {
+        command for command in COMMANDS if " " not in command
+    }
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c != "data"])
+def test_every_help_ends_with_an_example(command):
+    text = " ".join(tinyseg(*command.split(), "--help").stdout.split())
+    assert f"Example: tinyseg {command}" in text
+
+
+def test_json_is_one_document_on_standard_output():
+    run = tinyseg("count", "ul-vm-unet", "--json")
+    document = json.loads(run.stdout)
+    assert (document["schema"], document["parameters"]) == (1, 49_457)
+    assert document["macs"]["fvcore"] == 72_876_864
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("count", "ul-vmunet"), 2, "Did you mean 'ul-vm-unet'?"),
+        (("count", "unet", "--set", "width=3"), 2, "no argument called 'width'"),
+        (("count", "unet", "--input", "256"), 2, "batch x channels x height x width"),
+        (("count", "unet", "--input", "1x3x100x100"), 2, "multiples of 16"),
+        (("evaluate", "no-such-run"), 2, "no-such-run"),
+        (("train", "--model", "unett", "--data", "phantom"), 2, "Did you mean 'unet'?"),
+        (("train", "--model", "unet", "--data", "no/such/folder"), 1, "no/such/folder"),
+        (("export", "unet", "--format", "tflight"), 2, "Did you mean 'tflite'?"),
+        (("profile", "unet", "--device", "cpux"), 2, "Did you mean 'cpu'?"),
+    ],
+)  # fmt: skip
+def test_mistakes_get_one_sentence(arguments, code, sentence):
+    run = tinyseg(*arguments)
+    message = " ".join(run.stderr.split())
+    assert sentence in message
+    assert (run.returncode, run.stdout) == (code, "")
+    assert "Traceback" not in run.stderr

@@ -1,0 +1,117 @@
+"""Parameters and multiply-accumulates of a network, by fvcore."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch import Tensor, nn
+
+from tinyseg.runs.records import CountRecord, Macs, Stage
+from tinyseg.scan import scan_form
+from tinyseg.scan.operator import NAME as SCAN
+
+_BETWEEN = "(between stages)"
+
+
+def count(
+    network: nn.Module,
+    shape: Sequence[int] = (1, 3, 256, 256),
+    *,
+    name: str,
+    arguments: Mapping[str, Any] | None = None,
+) -> CountRecord:
+    """Counts a network at one input shape.
+
+    Multiply-accumulates are what fvcore calls flops: products of convolutions and linear layers, 5
+    an element for affine norms, 4 an output element for bilinear resizing, 1 an input element for
+    adaptive average pooling, 0 for activations and element-wise operations. The recurrence of the
+    selective scan is counted by `scan_macs` and shown apart.
+
+    Args:
+        network: maps the shape to logits; it is left in evaluation mode.
+        shape: (batch, channels, height, width).
+        name: its name, for the record.
+        arguments: its arguments, for the record.
+    """
+    example = torch.zeros(*shape)
+    with _quiet(), scan_form("operator"), torch.no_grad():
+        analysis = FlopCountAnalysis(network.eval(), example)
+        analysis.set_op_handle(SCAN, scan_macs)
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        total = int(analysis.total())
+        scan = int(analysis.by_operator()[SCAN.rpartition(":")[2]])
+        by_module = analysis.by_module()
+        uncounted = dict(sorted(analysis.unsupported_ops().items()))
+    stages = _stages(network, total, by_module)
+    return CountRecord(
+        network=name,
+        arguments=dict(arguments or {}),
+        input=tuple(shape),
+        parameters=sum(stage.parameters for stage in stages),
+        unused_parameters=_unused(network, example),
+        macs=Macs(fvcore=total - scan, scan=scan, total=total),
+        flops=2 * total,
+        stages=stages,
+        uncounted=uncounted,
+    )
+
+
+def scan_macs(inputs: list[Any], outputs: list[Any]) -> int:
+    """Sequential multiply-accumulates of one scan, skip and gate included.
+
+    For each of batch, step, channel and state: the products delta A and (delta x) B, the update
+    a h + b and the read-out C h; for each of batch, step and channel: delta x, D x and the gate.
+    That is 4 B L D N + 3 B L D; exponentials count 0.
+    """
+    del outputs
+    batch, length, channels = inputs[0].type().sizes()
+    states = inputs[2].type().sizes()[1]
+    return batch * length * channels * (4 * states + 3)
+
+
+def _stages(network: nn.Module, total: int, by_module: Mapping[str, float]) -> list[Stage]:
+    stages = [
+        Stage(
+            name=name,
+            parameters=sum(p.numel() for p in part.parameters()),
+            macs=int(by_module.get(name, 0)),
+        )
+        for name, part in network.named_children()
+    ]
+    own = sum(p.numel() for p in network.parameters(recurse=False))
+    rest = total - sum(stage.macs for stage in stages)
+    if own or rest:
+        stages.append(Stage(name=_BETWEEN, parameters=own, macs=rest))
+    return stages
+
+
+def _unused(network: nn.Module, example: Tensor) -> int:
+    """Parameters that no output depends on."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    if not parameters:
+        return 0
+    with torch.enable_grad():
+        grads = torch.autograd.grad(network(example).sum(), parameters, allow_unused=True)
+    return sum(
+        p.numel()
+        for p, grad in zip(parameters, grads, strict=True)
+        if grad is None  # pyright: ignore[reportUnnecessaryComparison]
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences what tracing a network for its shapes warns about."""
+    logger = logging.getLogger("fvcore.nn.jit_analysis")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
