@@ -1,3 +1,4 @@
+# pyright: reportUnsupportedDunderAll=false
 """tinyseg: which compact vision network to ship to a small device, with numbers that hold.
 
 The names below are imported on first use, so that ``import tinyseg`` brings no torch.
@@ -9,7 +10,6 @@ from typing import Any
 from tinyseg.errors import TinysegError
 
 __all__ = [
-    # pyright: reportUnsupportedDunderAll=false
     "TinysegError",
     "__version__",
     "build",

@@ -1,0 +1,390 @@
+"""Every JSON document that tinyseg writes or prints, as pydantic classes: the contract.
+
+``docs/schemas.md`` is made from these classes. Missing is None, never 0 or -1.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tinyseg.data.preprocessing import Preprocessing
+
+Part = Literal["train", "validation", "test"]
+
+
+class Value(BaseModel):
+    """A part of a document."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Document(Value):
+    """A whole document, with the version of its form."""
+
+    version: Literal[1] = Field(default=1, alias="schema")
+
+    def to_json(self) -> str:
+        """The document as indented JSON."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+# --- run.json ---------------------------------------------------------------------------------
+
+
+class Machine(Value):
+    """Where something was done."""
+
+    system: str
+    processor: str
+    cores: int
+    memory_bytes: int
+    python: str
+    accelerator: str | None = None
+
+
+class DataUsed(Value):
+    """The dataset of a run."""
+
+    kind: str
+    source: str
+    images: int
+    groups: int
+    groups_are_volumes: bool
+    classes: list[str]
+    channels: int
+
+
+class Protocol(Value):
+    """How a run is trained; the names are the options of ``tinyseg train``."""
+
+    size: int = 256
+    epochs: int = 30
+    batch_size: int = 16
+    lr: float = 1e-3
+    optimizer: Literal["adam", "adamw"] = "adamw"
+    weight_decay: float = 0.01
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup_steps: int = 100
+    loss: Literal["dice", "bce-dice"] = "bce-dice"
+    augment: list[Literal["flip", "rot90", "rotate", "intensity"]] = ["flip", "intensity"]
+    split: Literal["patient", "image"] = "patient"
+    validation_share: float = 0.15
+    test_share: float = 0.15
+    patience: int | None = None
+    seed: int = 0
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    threads: int | None = None
+
+
+class Best(Value):
+    """The epoch whose weights were kept, by validation Dice (``measure``)."""
+
+    epoch: int
+    dice: float
+    measure: Literal["per_volume", "per_image"]
+
+
+class RunRecord(Document):
+    """``run.json``: what a run is, how it was made and how far it came."""
+
+    state: Literal["running", "finished", "failed", "interrupted"]
+    network: str
+    arguments: dict[str, Any]
+    parameters: int
+    data: DataUsed
+    protocol: Protocol
+    preprocessing: Preprocessing
+    threshold: float = 0.5
+    command: str
+    versions: dict[str, str]
+    machine: Machine
+    started: str
+    finished: str | None = None
+    seconds: float | None = None
+    epochs_done: int = 0
+    stopped_early: bool = False
+    best: Best | None = None
+    error: str | None = None
+
+
+# --- split.json -------------------------------------------------------------------------------
+
+
+class Leak(Value):
+    """What a split that tears groups apart gives away about one part."""
+
+    part: Literal["validation", "test"]
+    groups: int = Field(description="groups in the part")
+    shared_groups: int = Field(description="of these, also in the training part")
+    neighbour_dice_median: float | None = Field(
+        description="median Dice of the mask of the nearest training slice of the same group, "
+        "copied, over the part's pictures with foreground"
+    )
+    pictures: int = Field(description="pictures the median was taken over")
+
+
+class SplitRecord(Document):
+    """``split.json``: which keys are where, how and from which seed."""
+
+    by: Literal["patient", "image"]
+    seed: int
+    validation_share: float
+    test_share: float
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+    leaks: list[Leak] = []
+
+    def keys(self, part: Part) -> list[str]:
+        """The keys of a part."""
+        return getattr(self, part)
+
+
+# --- evaluation.json --------------------------------------------------------------------------
+
+
+class Estimate(Value):
+    """A mean with its 95 % interval by bootstrap over groups; no interval for a single group."""
+
+    mean: float
+    ci95: tuple[float, float] | None
+
+
+class ImageEstimate(Estimate):
+    """A mean over images, with what an empty mask counts."""
+
+    empty_rule: str
+
+
+class Scores(Value):
+    """One measure in its three meanings (``docs/measurements.md``)."""
+
+    per_volume: Estimate | None = Field(description="None where groups are not volumes")
+    per_image: ImageEstimate
+    pooled: float
+
+
+class ClassScores(Value):
+    """Scores of one class."""
+
+    name: str
+    dice: Scores
+    iou: Scores
+
+
+class EvaluationRecord(Document):
+    """``evaluation.json`` and ``tinyseg evaluate --json``."""
+
+    subject: str
+    split: str
+    data: str
+    size: int
+    threshold: float
+    images: int
+    groups: int
+    dice: Scores
+    iou: Scores
+    baselines: dict[str, Scores] = Field(description="Dice of each baseline")
+    per_class: list[ClassScores]
+
+
+# --- count.json -------------------------------------------------------------------------------
+
+
+class Macs(Value):
+    """Multiply-accumulates; ``fvcore`` leaves out the scan's recurrence."""
+
+    fvcore: int
+    scan: int
+    total: int
+
+
+class Stage(Value):
+    """One top-level part of a network."""
+
+    name: str
+    parameters: int
+    macs: int
+
+
+class CountRecord(Document):
+    """``count.json`` and ``tinyseg count --json``."""
+
+    network: str
+    arguments: dict[str, Any]
+    input: tuple[int, ...]
+    parameters: int
+    unused_parameters: int
+    macs: Macs
+    flops: int = Field(description="2 x macs.total")
+    stages: list[Stage]
+    uncounted: dict[str, int] = Field(description="operators that count as 0, with their calls")
+
+
+# --- artifacts --------------------------------------------------------------------------------
+
+
+class Parity(Value):
+    """How far an artifact's probabilities are from its network's, on real pictures."""
+
+    max_abs: float
+    mean_abs: float
+    flips: float = Field(description="share of pixels whose label changes")
+    images: int
+    tolerance: float
+    passed: bool
+
+
+class Accuracy(Value):
+    """Dice of an artifact and of its run on the same pictures."""
+
+    measure: Literal["per_volume", "per_image"]
+    dice: float
+    run_dice: float
+    difference: float
+    ci95: tuple[float, float] | None = Field(
+        description="95 % interval of the paired difference, by bootstrap over groups"
+    )
+    images: int
+
+
+class ArtifactRecord(Value):
+    """One exported file."""
+
+    path: str
+    format: str
+    precision: str
+    bytes: int
+    nodes: int
+    seconds: float
+    parity: Parity | None
+    accuracy: Accuracy | None
+
+
+class ExportDocument(Document):
+    """``tinyseg export --json``."""
+
+    artifacts: list[ArtifactRecord]
+
+
+class Tensor(Value):
+    """An input or output of an artifact."""
+
+    name: str
+    shape: list[int]
+    dtype: Literal["float32"]
+    layout: Literal["NCHW"]
+    meaning: str
+
+
+class Contents(Value):
+    """What somebody needs to know to run an artifact; also inside the file itself."""
+
+    tinyseg: str
+    network: str
+    arguments: dict[str, Any]
+    run: str | None
+    input: Tensor
+    output: Tensor
+    preprocessing: Preprocessing
+    classes: list[str]
+    threshold: float
+
+
+class Manifest(Document):
+    """The JSON beside an artifact."""
+
+    artifact: ArtifactRecord
+    sha256: str
+    contents: Contents
+    scan: str
+    opset: int | None
+    versions: dict[str, str]
+    created: str
+
+
+# --- profiles ---------------------------------------------------------------------------------
+
+
+class Latency(Value):
+    """Milliseconds an inference, after warm-up."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    mean: float
+    std: float
+    p50_ci95: tuple[float, float]
+
+
+class Memory(Value):
+    """Three numbers, never one: the file, the arena a runtime plans, and the process's peak."""
+
+    artifact_bytes: int
+    arena_bytes: int | None
+    baseline_bytes: int = Field(description="peak after importing the runtime")
+    peak_bytes: int
+    rise_bytes: int
+
+
+class Noise(Value):
+    """What speaks against a timing."""
+
+    relative_iqr: float = Field(description="interquartile range over median")
+    load_average: float | None = Field(description="of the last minute, before the measurement")
+    reasons: list[str]
+
+
+class ProfileRecord(Value):
+    """One measurement on one device."""
+
+    device: str
+    runtime: str
+    artifact: str
+    precision: str
+    threads: int
+    batch: int
+    input: list[int]
+    latency_ms: Latency
+    cold_start_ms: float = Field(description="loading the file and the first inference")
+    throughput: float = Field(description="images a second at the median latency")
+    memory: Memory
+    energy_j: float | None
+    trusted: bool
+    noise: Noise
+    machine: Machine
+    samples_ms: list[float]
+    versions: dict[str, str]
+
+
+class ProfileDocument(Document):
+    """``tinyseg profile --json`` and one file in ``profiles/``."""
+
+    profiles: list[ProfileRecord]
+
+
+# --- comparison -------------------------------------------------------------------------------
+
+
+class CompareDocument(Document):
+    """``tinyseg compare --json``: flat rows, whose keys are the columns' names."""
+
+    rows: list[dict[str, Any]]
+
+
+class NetworkListed(Value):
+    """One line of ``tinyseg models``."""
+
+    name: str
+    task: str
+    family: str
+    parameters: int
+    paper: dict[str, float] | None
+
+
+class ModelsDocument(Document):
+    """``tinyseg models --json``."""
+
+    networks: list[NetworkListed]
