@@ -24,6 +24,7 @@ COMMANDS = [
 
 
 def commands() -> str:
+    """Every command's help as a page."""
     parts = ["# Commands\n\nMade from `--help` by `python docs/generate.py`.\n"]
     for command in ["", *COMMANDS]:
         title = f"tinyseg {command}".strip()
@@ -44,6 +45,7 @@ def _help(command: str) -> str:
 
 
 def schemas() -> str:
+    """The JSON Schema of every document as a page."""
     parts = [
         "# Schemas\n\nThe JSON documents that tinyseg writes and prints, as JSON Schema, made from "
         "`tinyseg.runs.records` by `python docs/generate.py`. What the figures mean is in "
@@ -62,6 +64,7 @@ def schemas() -> str:
 
 
 def main() -> int:
+    """Writes or checks the pages; 1 when one is stale."""
     stale = 0
     for name, text in (("commands.md", commands()), ("schemas.md", schemas())):
         path = DOCS / name

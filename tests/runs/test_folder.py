@@ -79,9 +79,9 @@ def test_a_living_holder_is_named_and_a_dead_one_forgotten(tmp_path):
     with holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(TinysegError, match=f"another process .process {holder.pid}"):
-            with run.locked():
-                pass
+        held = pytest.raises(TinysegError, match=f"another process .process {holder.pid}")
+        with held, run.locked():
+            pass
         os.kill(holder.pid, signal.SIGKILL)
     with run.locked():
         pass
