@@ -1,0 +1,102 @@
+"""What an exporter is."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseg import plugins
+from tinyseg.errors import MissingExtraError
+from tinyseg.runs.records import Contents
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: One inference of a runtime: network input to logits, both float32 and of the artifact's shapes.
+Session = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+class Details(NamedTuple):
+    """What an exporter tells about the file it wrote.
+
+    Attributes:
+        nodes: operators in the file, those inside control flow included.
+        opset: version of the operator set, where the format has one.
+        scan: form that selective scans took.
+    """
+
+    nodes: int
+    opset: int | None
+    scan: str
+
+
+class Exporter(Protocol):
+    """One format; what an entry point of the group ``tinyseg.exporters`` refers to.
+
+    Attributes:
+        name: the format's name on the command line.
+        suffix: ending of its files, with the dot.
+        runtime: name of the runtime that runs its files.
+        extra: the extra of tinyseg that brings its packages, or None when they come along.
+        converts_with: imports that conversion needs.
+        runs_with: imports that running needs.
+    """
+
+    name: ClassVar[str]
+    suffix: ClassVar[str]
+    runtime: ClassVar[str]
+    extra: ClassVar[str | None]
+    converts_with: ClassVar[tuple[str, ...]]
+    runs_with: ClassVar[tuple[str, ...]]
+
+    def supports(self, module: "nn.Module") -> str | None:
+        """Why a network cannot be exported, as a sentence; None if it can, as far as is known."""
+        ...
+
+    def export(
+        self, module: "nn.Module", example: "Tensor", path: Path, contents: Contents
+    ) -> Details:
+        """Writes a file; runs in a child process.
+
+        Args:
+            module: the network, ready for inference.
+            example: an input, (1, channels, height, width); the file takes this shape alone.
+            path: where to write.
+            contents: what the file says about itself, in its own metadata.
+        """
+        ...
+
+    def contents(self, path: Path) -> Contents:
+        """What a file says about itself.
+
+        Raises:
+            TinysegError: it says nothing that tinyseg wrote.
+        """
+        ...
+
+    def session(self, path: Path, threads: int = 1) -> Session:
+        """Loads a file into its real runtime; runs in a child process."""
+        ...
+
+
+def load_exporter(name: str) -> Exporter:
+    """The exporter of a format.
+
+    Raises:
+        UsageError: there is none; the nearest name is suggested.
+    """
+    return plugins.load("exporters", name)()
+
+
+def require(exporter: Exporter, packages: tuple[str, ...], what: str) -> None:
+    """Checks that packages are installed, without importing them.
+
+    Raises:
+        MissingExtraError: one is not.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(what, package, exporter.extra or exporter.name)
