@@ -6,17 +6,24 @@ line of standard output; whatever else it prints is kept for the error message.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tinyseg.errors import ChildError
 
-_TAIL = 400  # characters of a child's last words that an error message carries
+_LAST_WORDS = 400  # characters that an error message carries
+_TAIL = 8000  # characters of output that --verbose shows
+_EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt|Exit)\b.*", re.MULTILINE)
+
+
+class ChildOutputError(Exception):
+    """How a failed child's output ended: the cause of its `ChildError`, shown by ``--verbose``."""
 
 
 def run_child(
@@ -45,7 +52,7 @@ def run_child(
     """
     target = [str(program)] if isinstance(program, Path) else ["-m", program]
     child = subprocess.Popen(
-        [sys.executable, *target],
+        [sys.executable, "-P", *target],  # -P: nothing beside the program shadows a library
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -56,14 +63,15 @@ def run_child(
     )
     try:
         output, errors = child.communicate(json.dumps(request), timeout=timeout_s)
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as expired:
         raise ChildError(
             f"{what} was stopped after {timeout_s:.0f} s.", "Try a smaller --size."
-        ) from None
+        ) from ChildOutputError(_tail(expired.output, expired.stderr))
     finally:
         _kill_group(child)
     if child.returncode != 0:
-        raise ChildError(f"{what} {_ending(child.returncode)}: {_last_words(errors or output)}")
+        problem = f"{what} {_ending(child.returncode)}: {_last_words(errors or output)}"
+        raise ChildError(problem) from ChildOutputError(_tail(output, errors))
     return _answer(what, output, errors)
 
 
@@ -74,13 +82,14 @@ def serve(answer: Mapping[str, Any]) -> None:
 
 
 def _answer(what: str, output: str, errors: str) -> dict[str, Any]:
-    lines: Sequence[str] = output.strip().splitlines()
     try:
-        return json.loads(lines[-1])
+        answer = json.loads(output.strip().splitlines()[-1])
     except (IndexError, json.JSONDecodeError):
-        raise ChildError(
-            f"{what} ended without an answer: {_last_words(errors or output)}"
-        ) from None
+        answer = None
+    if not isinstance(answer, dict):
+        problem = f"{what} ended without an answer: {_last_words(errors or output)}"
+        raise ChildError(problem) from ChildOutputError(_tail(output, errors))
+    return answer
 
 
 def _kill_group(child: subprocess.Popen[str]) -> None:
@@ -99,5 +108,12 @@ def _ending(code: int) -> str:
 
 
 def _last_words(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _TAIL else "… " + text[-_TAIL:]
+    """The last exception that a text names, else its last line."""
+    lines = _EXCEPTION.findall(text) or text.strip().splitlines() or ["it said nothing."]
+    last = " ".join(lines[-1].split())
+    return last if len(last) <= _LAST_WORDS else last[:_LAST_WORDS] + " …"
+
+
+def _tail(*streams: str | bytes | None) -> str:
+    texts = (text.decode(errors="replace") if isinstance(text, bytes) else text for text in streams)
+    return "\n" + "\n".join(text for text in texts if text)[-_TAIL:]

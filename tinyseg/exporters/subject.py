@@ -75,6 +75,13 @@ class Subject:
             return load_network(self.run)
         return self._fresh_network()
 
+    def save_weights(self, path: Path) -> None:
+        """Writes the network's weights, as `network` gives it, as safetensors."""
+        from safetensors.torch import save_file
+
+        weights = self.network().state_dict()
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path)
+
     def predictor(self) -> "Predictor":
         """What turns a batch of network inputs into logits: PyTorch, or the artifact's runtime."""
         if self.artifact and self.manifest:

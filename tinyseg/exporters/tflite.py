@@ -85,15 +85,14 @@ def _name_tensors(model: Any, contents: Contents) -> None:
     """Gives input and output the names of the contents, in the graph and in its signature."""
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     graph.tensors[graph.inputs[0]].name = signature.inputs[0].name = contents.input.name.encode()
-    graph.tensors[graph.outputs[0]].name = signature.outputs[0].name = (
-        contents.output.name.encode()
-    )
+    graph.tensors[graph.outputs[0]].name = signature.outputs[0].name = contents.output.name.encode()
 
 
 def _add_metadata(model: Any, data: bytes) -> None:
     from ai_edge_litert.schema_py_generated import BufferT, MetadataT
 
-    entry, buffer = MetadataT(), BufferT()
+    entry: Any = MetadataT()
+    buffer: Any = BufferT()
     entry.name, entry.buffer = _KEY, len(model.buffers)
     buffer.data = np.frombuffer(data, np.uint8)
     model.buffers.append(buffer)
