@@ -1,1 +1,25 @@
-"""To be written."""
+"""Decisions, Dice in its meanings, intervals, baselines. Importing it brings no torch."""
+
+from tinyseg.evaluation.decisions import Predictor, decide, probabilities
+from tinyseg.evaluation.dice import ImageCounts, dice, iou
+from tinyseg.evaluation.evaluate import Evaluation, count_images, evaluate
+from tinyseg.evaluation.network import network_predictor
+from tinyseg.evaluation.scores import difference, headline, read_table, score, write_table
+
+__all__ = [
+    "Evaluation",
+    "ImageCounts",
+    "Predictor",
+    "count_images",
+    "decide",
+    "dice",
+    "difference",
+    "evaluate",
+    "headline",
+    "iou",
+    "network_predictor",
+    "probabilities",
+    "read_table",
+    "score",
+    "write_table",
+]

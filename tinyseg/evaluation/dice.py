@@ -1,0 +1,66 @@
+"""Dice and IoU from counts of pixels; defined in ``docs/measurements.md``."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+#: What an image or a volume without foreground counts.
+EMPTY_RULE = "1 where mask and prediction are both empty, 0 where only one is"
+
+
+class ImageCounts(NamedTuple):
+    """A table with a row an image.
+
+    Attributes:
+        keys: names of the images.
+        groups: the group of each, such as the patient.
+        tp: foreground pixels found.
+        fp: pixels wrongly called foreground.
+        fn: foreground pixels missed.
+    """
+
+    keys: list[str]
+    groups: list[str]
+    tp: NDArray[np.int64]
+    fp: NDArray[np.int64]
+    fn: NDArray[np.int64]
+
+
+def count_pixels(labels: NDArray[np.uint8], masks: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Compares predicted labels with masks, both (images, height, width) of 0 and 1.
+
+    Returns:
+        (3, images): pixels found, wrongly called foreground, and missed.
+    """
+    predicted, true = labels == 1, masks == 1
+    pairs = (predicted & true, predicted & ~true, true & ~predicted)
+    return np.stack([pixels.sum(axis=(1, 2), dtype=np.int64) for pixels in pairs])
+
+
+def volumes(table: ImageCounts) -> ImageCounts:
+    """The counts summed over the images of each group; a row a group, sorted."""
+    names, rows = np.unique(np.asarray(table.groups), return_inverse=True)
+    sums = (_summed(counts, rows, len(names)) for counts in (table.tp, table.fp, table.fn))
+    return ImageCounts(names.tolist(), names.tolist(), *sums)
+
+
+def dice(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> NDArray[np.float64]:
+    """2 tp / (2 tp + fp + fn), by `EMPTY_RULE`."""
+    return _ratio(2 * np.asarray(tp, np.float64), np.add(fp, fn))
+
+
+def iou(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> NDArray[np.float64]:
+    """The intersection over the union, tp / (tp + fp + fn), by `EMPTY_RULE`."""
+    return _ratio(np.asarray(tp, np.float64), np.add(fp, fn))
+
+
+def _ratio(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> NDArray[np.float64]:
+    whole = np.asarray(right + wrong)
+    return np.divide(right, whole, out=np.ones_like(whole), where=whole > 0)
+
+
+def _summed(counts: NDArray[np.int64], rows: NDArray[np.intp], size: int) -> NDArray[np.int64]:
+    sums = np.zeros(size, np.int64)
+    np.add.at(sums, rows, counts)
+    return sums
