@@ -1,6 +1,16 @@
-"""One file a format; parity, manifests, and what a command works on. Importing it is cheap."""
+"""One file a format; parity, manifests, and what a command works on. Importing brings no torch."""
 
 from tinyseg.exporters.base import Details, Exporter, Session
+from tinyseg.exporters.export import export, export_all, require_parity
 from tinyseg.exporters.subject import Subject, resolve
 
-__all__ = ["Details", "Exporter", "Session", "Subject", "resolve"]
+__all__ = [
+    "Details",
+    "Exporter",
+    "Session",
+    "Subject",
+    "export",
+    "export_all",
+    "require_parity",
+    "resolve",
+]

@@ -3,13 +3,21 @@
 from pathlib import Path
 
 import tinyseg
-from tinyseg.exporters.base import Details, Exporter
-from tinyseg.exporters.subject import Subject, manifest_path, sha256
-from tinyseg.runs import write_text
+from tinyseg.exporters.base import Details
+from tinyseg.exporters.subject import Subject, sha256
 from tinyseg.runs.machine import now, versions
 from tinyseg.runs.records import ArtifactRecord, Contents, Manifest, Tensor
 
-_PACKAGES = {"onnxscript", "onnxslim", "litert-torch", "ai-edge-litert", "onnxruntime", "onnx"}
+_PACKAGES = (
+    "tinyseg",
+    "torch",
+    "onnx",
+    "onnxscript",
+    "onnxslim",
+    "onnxruntime",
+    "litert-torch",
+    "ai-edge-litert",
+)
 
 
 def contents_of(subject: Subject) -> Contents:
@@ -32,7 +40,7 @@ def contents_of(subject: Subject) -> Contents:
             shape=[1, len(subject.classes), *shape[2:]],
             dtype="float32",
             layout="NCHW",
-            meaning="logits, a channel a class; the probability is their sigmoid",
+            meaning="logits; their sigmoid (one class) or softmax is the probability",
         ),
         preprocessing=subject.preprocessing,
         classes=list(subject.classes),
@@ -40,17 +48,16 @@ def contents_of(subject: Subject) -> Contents:
     )
 
 
-def write_manifest(
-    path: Path, exporter: Exporter, record: ArtifactRecord, contents: Contents, details: Details
-) -> None:
-    """Writes the manifest beside an artifact."""
-    manifest = Manifest(
+def manifest_of(
+    path: Path, record: ArtifactRecord, contents: Contents, details: Details
+) -> Manifest:
+    """The manifest of an artifact that lies at ``path`` now."""
+    return Manifest(
         artifact=record,
         sha256=sha256(path),
         contents=contents,
         scan=details.scan,
         opset=details.opset,
-        versions=versions(("tinyseg", "torch", *sorted(_PACKAGES))),
+        versions=versions(_PACKAGES),
         created=now(),
     )
-    write_text(manifest_path(path), manifest.to_json())

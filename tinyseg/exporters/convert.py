@@ -1,0 +1,34 @@
+"""Conversion in a child process: converters print, leak and sometimes abort."""
+
+import tempfile
+from pathlib import Path
+
+from tinyseg.children import run_child
+from tinyseg.exporters.base import Details, Exporter
+from tinyseg.exporters.subject import Subject
+from tinyseg.runs.records import Contents
+
+_LONGEST_S = 1800
+
+
+def convert(subject: Subject, exporter: Exporter, contents: Contents, path: Path) -> Details:
+    """Writes a subject's network as an artifact.
+
+    Raises:
+        ChildError: the converter refused the network, crashed or took too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinyseg-") as folder:
+        weights = Path(folder, "weights.safetensors")
+        subject.save_weights(weights)
+        answer = run_child(
+            f"The conversion of {subject.name} to {exporter.name}",
+            "tinyseg.exporters.converting",
+            {
+                "format": exporter.name,
+                "contents": contents.model_dump(mode="json"),
+                "weights": str(weights),
+                "path": str(path.resolve()),
+            },
+            timeout_s=_LONGEST_S,
+        )
+    return Details(**answer)

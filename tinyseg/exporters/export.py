@@ -1,0 +1,130 @@
+"""`export`: convert, compare, and only then take the good name."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinyseg.errors import ParityError, TinysegError
+from tinyseg.exporters.base import Exporter, load_exporter, require
+from tinyseg.exporters.convert import convert
+from tinyseg.exporters.manifest import contents_of, manifest_of
+from tinyseg.exporters.proof import Proof
+from tinyseg.exporters.subject import Subject, manifest_path, resolve
+from tinyseg.progress import Progress, silent
+from tinyseg.runs import whole_file, write_text
+from tinyseg.runs.records import ArtifactRecord, Manifest
+
+_FAILED = ".failed"
+
+
+def export(
+    subject: Subject | str,
+    formats: Sequence[str] = ("onnx", "tflite"),
+    *,
+    out: Path | None = None,
+    check_accuracy: bool = True,
+    progress: Progress = silent,
+) -> list[ArtifactRecord]:
+    """Exports a subject and proves that each file does what the network does.
+
+    A file that fails parity is kept as ``NAME.SUFFIX.failed``, with its manifest.
+
+    Args:
+        subject: a run or a network, resolved or by name.
+        formats: names of formats.
+        out: folder to write into; by default the run's ``artifacts``, or here without a run.
+        check_accuracy: also compare Dice with the run's own, on its test pictures.
+        progress: told what is being done.
+
+    Raises:
+        ParityError: a file does not do what the network does; all formats are done by then.
+        UsageError: no such format, or the subject is an artifact.
+        MissingExtraError: a format's packages are not installed; nothing was done yet.
+        ChildError: a converter or runtime refused, crashed or took too long.
+    """
+    subject = resolve(subject) if isinstance(subject, str) else subject
+    records = export_all(
+        subject, formats, out=out, check_accuracy=check_accuracy, progress=progress
+    )
+    require_parity(records)
+    return records
+
+
+def export_all(
+    subject: Subject,
+    formats: Sequence[str],
+    *,
+    out: Path | None = None,
+    check_accuracy: bool = True,
+    progress: Progress = silent,
+) -> list[ArtifactRecord]:
+    """As `export`, but a file that fails parity only says so in its record."""
+    exporters = [load_exporter(name) for name in formats]
+    for exporter in exporters:
+        what = f"Export to {exporter.name}"
+        require(exporter, (*exporter.converts_with, *exporter.runs_with), what)
+    network = subject.network()
+    for exporter in exporters:
+        reason = exporter.supports(network)
+        if reason:
+            raise TinysegError(f"{subject.name} cannot be exported to {exporter.name}: {reason}")
+    folder = out or (subject.run.artifacts if subject.run else Path())
+    folder.mkdir(parents=True, exist_ok=True)
+    proof = Proof.of(subject, network, with_accuracy=check_accuracy, progress=progress)
+    return [_export_one(subject, exporter, folder, proof, progress) for exporter in exporters]
+
+
+def require_parity(records: Sequence[ArtifactRecord]) -> None:
+    """Raises a `ParityError` if a file failed parity."""
+    failed = [record for record in records if record.parity and not record.parity.passed]
+    if failed:
+        worst = max(record.parity.max_abs for record in failed if record.parity)
+        raise ParityError(
+            f"{', '.join(Path(record.path).name for record in failed)} failed parity: "
+            f"probabilities differ by up to {worst:.2g}.",
+            "Do not ship it; the other formats may do. Its manifest has the figures.",
+        )
+
+
+def _export_one(
+    subject: Subject, exporter: Exporter, folder: Path, proof: Proof, progress: Progress
+) -> ArtifactRecord:
+    """Works in a hidden folder beside the destination; the good name comes last."""
+    name, contents = subject.name + exporter.suffix, contents_of(subject)
+    with tempfile.TemporaryDirectory(prefix=f".{subject.name}-", dir=folder) as hidden:
+        path = Path(hidden, name)
+        progress(f"Converting to {exporter.name}", 0, None, "")
+        begun = time.monotonic()
+        details = convert(subject, exporter, contents, path)
+        seconds = time.monotonic() - begun
+        progress(f"Comparing {name}", 0, None, f"converted in {seconds:.0f} s")
+        parity, accuracy = proof.examine(path, exporter)
+        final = folder / (name if parity.passed else f"{name}{_FAILED}")
+        record = ArtifactRecord(
+            path=final.name,
+            format=exporter.name,
+            precision="fp32",
+            bytes=path.stat().st_size,
+            nodes=details.nodes,
+            seconds=seconds,
+            parity=parity,
+            accuracy=accuracy,
+        )
+        manifest = manifest_of(path, record, contents, details)
+        _settle(path, final, manifest)
+    if parity.passed:
+        _remove(folder / f"{name}{_FAILED}")
+    return record.model_copy(update={"path": str(final)})
+
+
+def _settle(path: Path, final: Path, manifest: Manifest) -> None:
+    """Puts an artifact and its manifest in place, each whole, the old ones replaced."""
+    with whole_file(final) as temporary:
+        path.replace(temporary)
+    write_text(manifest_path(final), manifest.to_json())
+
+
+def _remove(artifact: Path) -> None:
+    artifact.unlink(missing_ok=True)
+    manifest_path(artifact).unlink(missing_ok=True)

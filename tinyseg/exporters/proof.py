@@ -1,0 +1,89 @@
+"""What an artifact has to measure up to: its network, on pictures, in PyTorch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseg.evaluation import ImageCounts, Predictor, count_images, network_predictor
+from tinyseg.exporters.accuracy import accuracy
+from tinyseg.exporters.base import Exporter
+from tinyseg.exporters.parity import compare
+from tinyseg.exporters.pictures import evenly, inputs_of, pictures_of
+from tinyseg.exporters.runtime import runtime_predictor
+from tinyseg.exporters.subject import Subject
+from tinyseg.progress import Progress, silent
+from tinyseg.runs.records import Accuracy, Parity
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tinyseg.data.cache import Pictures
+
+_PARITY_PICTURES = 64
+_PICTURES_A_CHILD = 64  # starting a runtime takes as long as some tens of inferences
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A network's answers, taken once for all formats.
+
+    Attributes:
+        subject: the network's.
+        inputs: of the pictures that parity is taken on.
+        logits: the network's answers to them.
+        pictures: all test pictures, and
+        counts: the network's on them; None when accuracy is not asked for, or fresh weights have
+            none.
+    """
+
+    subject: Subject
+    inputs: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    pictures: "Pictures"
+    counts: ImageCounts | None
+
+    @classmethod
+    def of(
+        cls, subject: Subject, network: "nn.Module", *, with_accuracy: bool, progress: Progress
+    ) -> "Proof":
+        """Runs the network over the pictures."""
+        with_accuracy = with_accuracy and subject.run is not None
+        most = None if with_accuracy else _PARITY_PICTURES
+        pictures = pictures_of(subject, progress, most)
+        predict = network_predictor(network)
+        rows = evenly(len(pictures.keys), _PARITY_PICTURES)
+        inputs = inputs_of(subject, pictures.images[rows])
+        logits = np.concatenate([predict(inputs[row : row + 1]) for row in range(len(inputs))])
+        counts = _count(subject, predict, pictures, 16, progress) if with_accuracy else None
+        return cls(subject, inputs, logits, pictures, counts)
+
+    def examine(self, artifact: Path, exporter: Exporter) -> tuple[Parity, Accuracy | None]:
+        """Compares an artifact, run by its own runtime, picture by picture.
+
+        Raises:
+            ChildError: the runtime refused it, crashed or took too long.
+        """
+        predict = runtime_predictor(artifact, exporter.name)
+        found = predict(self.inputs)
+        parity = compare(self.logits, found, threshold=self.subject.threshold)
+        if self.counts is None or self.subject.run is None:
+            return parity, None
+        counts = _count(self.subject, predict, self.pictures, _PICTURES_A_CHILD, silent)
+        volumes = self.subject.run.record.data.groups_are_volumes
+        return parity, accuracy(self.counts, counts, groups_are_volumes=volumes)
+
+
+def _count(
+    subject: Subject, predict: Predictor, pictures: "Pictures", at_once: int, progress: Progress
+) -> ImageCounts:
+    return count_images(
+        predict,
+        pictures,
+        subject.preprocessing,
+        threshold=subject.threshold,
+        batch_size=at_once,
+        progress=progress,
+    )
