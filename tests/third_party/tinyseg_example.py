@@ -21,6 +21,7 @@ class Discs:
     """Four pictures of a disc."""
 
     kind: ClassVar[str] = "discs"
+    layout: ClassVar[str | None] = "discs.txt"
     keys = ("a", "b", "c", "d")
     classes = ("disc",)
     channels = 3
@@ -33,7 +34,7 @@ class Discs:
         return (folder / "discs.txt").is_file()
 
     @classmethod
-    def from_source(cls, folder: Path | None) -> "Discs":
+    def from_source(cls, source: str) -> "Discs":
         return cls()
 
     def group(self, key: str) -> str:

@@ -43,7 +43,7 @@ class Preprocessing(BaseModel):
         Returns:
             float32 of shape (batch, channels, height, width).
         """
-        mean, std = np.float32(self.mean), np.float32(self.std)
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
         scaled = (images.astype(np.float32) / np.float32(255) - mean) / std
         return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 

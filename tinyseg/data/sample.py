@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +30,17 @@ class Dataset(Protocol):
 
     Attributes:
         kind: the name it is registered under.
+        layout: what a folder of this kind looks like, for messages; None where none is needed.
         keys: all keys; within a group in the order of the volume, where groups are volumes.
         classes: names of the foreground classes.
         channels: channels of every picture.
         groups_are_volumes: whether a group's pictures are slices of one volume, in order.
-        source: the folder it was read from, or its own name when it needs none.
+        source: what `open_dataset` opens it with again, ``KIND:FOLDER`` for those in folders.
         threshold_channel: the channel that a threshold baseline looks at, or None.
     """
 
     kind: ClassVar[str]
+    layout: ClassVar[str | None]
     keys: Sequence[str]
     classes: Sequence[str]
     channels: int
@@ -49,6 +51,19 @@ class Dataset(Protocol):
     @classmethod
     def recognises(cls, folder: Path) -> bool:
         """Whether a folder looks like this kind of dataset."""
+        ...
+
+    @classmethod
+    def from_source(cls, source: str) -> Self:
+        """Opens it; no picture is read.
+
+        Args:
+            source: what follows ``KIND:``, a folder where the kind needs one; empty for the kind's
+                name alone.
+
+        Raises:
+            TinysegError: there is no picture to be found.
+        """
         ...
 
     def group(self, key: str) -> str:

@@ -141,6 +141,30 @@ class SplitRecord(Document):
         return getattr(self, part)
 
 
+# --- data ---------------------------------------------------------------------------------------
+
+
+class Problem(Value):
+    """Something wrong with a dataset, or worth knowing."""
+
+    severity: Literal["error", "warning", "note"]
+    where: str = Field(description="a file, a patient's folder, or a key")
+    what: str
+
+    @classmethod
+    def error(cls, where: object, what: str) -> "Problem":
+        """What keeps a picture from being used."""
+        return cls(severity="error", where=str(where), what=what)
+
+
+class CheckDocument(Document):
+    """``tinyseg data check --json``."""
+
+    source: str
+    images: int
+    problems: list[Problem]
+
+
 # --- evaluation.json --------------------------------------------------------------------------
 
 

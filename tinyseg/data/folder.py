@@ -1,0 +1,82 @@
+"""Any pictures with masks: ``images/`` and ``masks/``."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+from tinyseg.data.pairs import Pair, PairedFiles
+from tinyseg.data.pictures import ENDINGS
+from tinyseg.runs.records import Problem
+
+
+class FolderDataset(PairedFiles):
+    """A folder with ``images/`` and ``masks/``.
+
+    A mask is called as its picture, or so with a suffix that all masks share, such as
+    ``_segmentation``; the formats may differ. Every picture is a group of its own.
+    """
+
+    kind: ClassVar[str] = "folder"
+    layout: ClassVar[str | None] = "images/NAME.png with masks/NAME.png or masks/NAME_SUFFIX.png"
+    classes: Sequence[str] = ("foreground",)
+    channels = 3
+    groups_are_volumes = False
+    threshold_channel: int | None = None
+
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        """Whether a folder has ``images/`` and ``masks/``."""
+        return (folder / "images").is_dir() and (folder / "masks").is_dir()
+
+    @classmethod
+    def from_source(cls, source: str) -> Self:
+        """Lists the files of a folder.
+
+        Raises:
+            TinysegError: there is no picture with a mask.
+        """
+        folder = Path(source).resolve()
+        images, doubled_images = _by_stem(folder / "images")
+        masks, doubled_masks = _by_stem(folder / "masks")
+        suffix = _mask_suffix(images, masks)
+        pairs = [
+            Pair(stem, stem, path, masks[stem + suffix])
+            for stem, path in images.items()
+            if stem + suffix in masks
+        ]
+        paired = {pair.mask for pair in pairs}
+        problems = [
+            *doubled_images,
+            *doubled_masks,
+            *(Problem.error(images[s], "has no mask") for s in images if s + suffix not in masks),
+            *(
+                Problem.error(path, "is a mask without a picture")
+                for path in masks.values()
+                if path not in paired
+            ),
+        ]
+        return cls(f"{cls.kind}:{folder}", pairs, problems)
+
+
+def _by_stem(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
+    """Picture files by name without ending, sorted, and those that share one."""
+    files: dict[str, Path] = {}
+    problems: list[Problem] = []
+    paths = folder.iterdir() if folder.is_dir() else ()
+    for path in sorted(path for path in paths if path.suffix.lower() in ENDINGS):
+        other = files.setdefault(path.stem, path)
+        if other != path:
+            problems.append(Problem.error(path, f"is called as {other.name}, up to its ending"))
+    return files, problems
+
+
+def _mask_suffix(images: Iterable[str], masks: Iterable[str]) -> str:
+    """What most masks add to their picture's name; the shortest such, often nothing."""
+    stems = set(images)
+    suffixes = Counter(
+        mask[end:] for mask in masks for end in range(1, len(mask) + 1) if mask[:end] in stems
+    )
+    if not suffixes:
+        return ""
+    return max(suffixes, key=lambda suffix: (suffixes[suffix], -len(suffix)))
