@@ -1,5 +1,99 @@
 """`tinyseg export`."""
 
+from pathlib import Path
+from typing import Annotated
 
-def export() -> None:
-    """Placeholder until its author replaces it."""
+import typer
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+
+from tinyseg.cli import console
+from tinyseg.cli.fresh import Classes, InChannels, Seed, Size, SubjectName, resolve_subject
+from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
+from tinyseg.runs.records import ArtifactRecord, ExportDocument
+
+
+def export(
+    subject: SubjectName,
+    formats: Annotated[
+        str, typer.Option("--format", help="Formats, separated by commas: onnx, tflite.")
+    ] = "onnx,tflite",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder to write into, instead of the run's own."),
+    ] = None,
+    accuracy: Annotated[
+        bool,
+        typer.Option(
+            "--accuracy/--no-accuracy", help="Compare Dice on all test pictures of the run."
+        ),
+    ] = True,
+    size: Size = None,
+    classes: Classes = None,
+    in_channels: InChannels = None,
+    settings: Set = [],  # noqa: B006  (typer copies it)
+    seed: Seed = None,
+    runs: Runs = Path("runs"),
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Exports a run, or a network with fresh weights, and proves what the files do.
+
+    Every file is run by its own runtime on test pictures and compared with
+    PyTorch: by probabilities, by labels that flip and by Dice. A file that
+    fails keeps the ending .failed, and the exit code is 3.
+
+    Example: tinyseg export runs/ul-vm-unet-phantom-1 --format onnx,tflite
+    """
+    from tinyseg.exporters import export_all, require_parity
+
+    resolved = resolve_subject(
+        subject,
+        runs=runs,
+        size=size,
+        classes=classes,
+        in_channels=in_channels,
+        settings=settings,
+        seed=seed,
+    )
+    names = [name.strip() for name in formats.split(",") if name.strip()]
+    with console.progress() as progress:
+        records = export_all(resolved, names, out=out, check_accuracy=accuracy, progress=progress)
+    console.emit(ExportDocument(artifacts=records), _view(records))
+    require_parity(records)
+    console.say(f"Written to {Path(records[0].path).parent}, each with its manifest.")
+    console.say(f"Next: tinyseg profile {subject if resolved.run else records[0].path}")
+
+
+def _view(records: list[ArtifactRecord]) -> RenderableType:
+    table = Table(title="Artifacts", title_justify="left", caption_justify="left", box=box.SIMPLE)
+    table.padding = 0
+    table.add_column("file", overflow="fold")
+    for column in ("KB", "nodes", "s", "max diff", "flips", "Dice", "run's", "gap"):
+        table.add_column(column, justify="right")
+    for record in records:
+        table.add_row(*_row(record))
+    measures = {record.accuracy.measure for record in records if record.accuracy}
+    if measures:
+        measure = "volumes" if measures == {"per_volume"} else "images"
+        table.caption = f"Dice: mean over {measure} of the test part."
+    return table
+
+
+def _row(record: ArtifactRecord) -> list[str]:
+    parity, accuracy = record.parity, record.accuracy
+    name = Path(record.path).name
+    passed = parity is None or parity.passed
+    return [
+        name if passed else f"[bold red]{name}[/]",
+        f"{record.bytes / 1000:,.0f}",
+        f"{record.nodes:,}",
+        f"{record.seconds:.0f}",
+        f"{parity.max_abs:.1e}" if parity else "",
+        f"{parity.flips:.3%}" if parity else "",
+        f"{accuracy.dice:.4f}" if accuracy else "",
+        f"{accuracy.run_dice:.4f}" if accuracy else "",
+        f"{accuracy.difference:+.1e}" if accuracy else "",
+    ]

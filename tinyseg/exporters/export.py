@@ -72,7 +72,12 @@ def export_all(
     folder = out or (subject.run.artifacts if subject.run else Path())
     folder.mkdir(parents=True, exist_ok=True)
     proof = Proof.of(subject, network, with_accuracy=check_accuracy, progress=progress)
-    return [_export_one(subject, exporter, folder, proof, progress) for exporter in exporters]
+    records: list[ArtifactRecord] = []
+    for number, exporter in enumerate(exporters):
+        progress("Exporting", number, len(exporters), exporter.name)
+        records.append(_export_one(subject, exporter, folder, proof))
+    progress("Exporting", len(exporters), len(exporters), "")
+    return records
 
 
 def require_parity(records: Sequence[ArtifactRecord]) -> None:
@@ -87,18 +92,14 @@ def require_parity(records: Sequence[ArtifactRecord]) -> None:
         )
 
 
-def _export_one(
-    subject: Subject, exporter: Exporter, folder: Path, proof: Proof, progress: Progress
-) -> ArtifactRecord:
+def _export_one(subject: Subject, exporter: Exporter, folder: Path, proof: Proof) -> ArtifactRecord:
     """Works in a hidden folder beside the destination; the good name comes last."""
     name, contents = subject.name + exporter.suffix, contents_of(subject)
     with tempfile.TemporaryDirectory(prefix=f".{subject.name}-", dir=folder) as hidden:
         path = Path(hidden, name)
-        progress(f"Converting to {exporter.name}", 0, None, "")
         begun = time.monotonic()
         details = convert(subject, exporter, contents, path)
         seconds = time.monotonic() - begun
-        progress(f"Comparing {name}", 0, None, f"converted in {seconds:.0f} s")
         parity, accuracy = proof.examine(path, exporter)
         final = folder / (name if parity.passed else f"{name}{_FAILED}")
         record = ArtifactRecord(

@@ -76,10 +76,18 @@ class Subject:
         return self._fresh_network()
 
     def save_weights(self, path: Path) -> None:
-        """Writes the network's weights, as `network` gives it, as safetensors."""
+        """Writes the network's weights as safetensors.
+
+        Raises:
+            UsageError: the network does not take pictures of this size.
+        """
+        import torch
         from safetensors.torch import save_file
 
-        weights = self.network().state_dict()
+        network = self.network()
+        with torch.inference_mode():
+            network(torch.zeros(self.input_shape))
+        weights = network.state_dict()
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path)
 
     def predictor(self) -> "Predictor":
@@ -219,8 +227,8 @@ def _read_manifest(path: Path) -> Manifest:
 
 def _unknown(text: str, runs: Path) -> UsageError:
     networks, known_runs = plugins.names("networks"), [run.name for run in Run.all(runs)]
-    what = "is a folder without run.json" if Path(text).is_dir() else "is nothing that is here"
-    message = f"'{text}' {what}; it should be a run, an exported file or a network's name."
+    what = "a folder without run.json, so no run" if Path(text).is_dir() else "no run"
+    message = f"'{text}' is {what}, no exported file and no network's name."
     near = difflib.get_close_matches(Path(text).name, [*networks, *known_runs], n=1, cutoff=0.5)
     if near:
         return UsageError(message, f"Did you mean '{near[0]}'?")

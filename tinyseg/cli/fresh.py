@@ -1,0 +1,70 @@
+"""Options that shape a network's fresh weights, where a subject is a network's name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinyseg.errors import UsageError
+
+if TYPE_CHECKING:
+    from tinyseg.exporters import Subject
+
+SubjectName = Annotated[str, typer.Argument(metavar="SUBJECT", show_default=False)]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        "--size", min=1, show_default="256", help="Side of a network's input; a run has its own."
+    ),
+]
+Classes = Annotated[
+    int | None,
+    typer.Option(
+        "--classes", min=1, show_default="1", help="Classes of a network; a run has its own."
+    ),
+]
+InChannels = Annotated[
+    int | None,
+    typer.Option(
+        "--in-channels",
+        min=1,
+        show_default="3",
+        help="Channels a network takes; a run has its own.",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", show_default="0", help="Of a network's fresh weights."),
+]
+
+
+def resolve_subject(
+    text: str,
+    *,
+    runs: Path,
+    size: int | None,
+    classes: int | None,
+    in_channels: int | None,
+    settings: list[str],
+    seed: int | None,
+) -> "Subject":
+    """Resolves a subject with the shape it was given.
+
+    Raises:
+        UsageError: it is nothing known, or a run or artifact, which nobody can shape any more.
+    """
+    from tinyseg.exporters import resolve
+    from tinyseg.networks import parse_arguments
+
+    given = {"size": size, "classes": classes, "in_channels": in_channels, "seed": seed}
+    shape = {name: value for name, value in given.items() if value is not None}
+    subject = resolve(text, runs=runs)
+    if subject.run is None and subject.artifact is None:
+        return resolve(text, runs=runs, arguments=parse_arguments(text, settings), **shape)
+    options = [f"--{name.replace('_', '-')}" for name in shape] + ["--set"] * bool(settings)
+    if options:
+        raise UsageError(
+            f"{text} has its own shape and weights, so {' and '.join(options)} cannot change it.",
+            f"Leave it out, or name the network: {subject.network_name}.",
+        )
+    return subject
