@@ -5,7 +5,14 @@ import pytest
 
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation import (
-    ImageCounts, dice, difference, headline, iou, read_table, score, write_table,
+    ImageCounts,
+    dice,
+    difference,
+    headline,
+    iou,
+    read_table,
+    score,
+    write_table,
 )  # fmt: skip
 from tinyseg.evaluation.dice import count_pixels
 
@@ -61,7 +68,8 @@ def test_the_mean_over_volumes_stands_first_where_there_are_volumes():
 
 def test_differences_are_paired():
     better = table(
-        ("a-1", "a", 40, 10, 10), ("a-2", "a", 0, 0, 0), ("b-1", "b", 4, 0, 4), ("b-2", "b", 0, 2, 0)
+        ("a-1", "a", 40, 10, 10), ("a-2", "a", 0, 0, 0),
+        ("b-1", "b", 4, 0, 4), ("b-2", "b", 0, 2, 0),
     )  # fmt: skip
     per_volume = difference(better, PATIENTS, groups_are_volumes=True)
     assert per_volume.mean == pytest.approx(((80 / 100 - 60 / 90) + (8 / 14 - 0)) / 2)

@@ -1,0 +1,150 @@
+"""What needs no learning: nothing, everything, and a threshold on a volume's grey levels."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseg.data.preprocessing import resize_image, resize_mask
+from tinyseg.evaluation.dice import ImageCounts, count_pixels, dice
+from tinyseg.evaluation.scores import score
+from tinyseg.progress import Progress, silent
+from tinyseg.runs.records import Scores
+
+if TYPE_CHECKING:
+    from tinyseg.data.cache import Pictures
+    from tinyseg.data.sample import Dataset
+
+# Lengths are pixels of a frame of 256.
+_FRAME = 256
+_BLUR = 2.0
+_INNER = 14.0  # the head less its rim of scalp, skull and cortex
+_MARGIN = 20.0  # how far inside the head a tumour is looked for
+_AIR = 12  # grey levels: what is darker than this lies outside the head
+_CLOSING = 3
+
+
+def baselines(
+    dataset: "Dataset", pictures: "Pictures", progress: Progress = silent
+) -> dict[str, Scores]:
+    """Dice of each baseline on the same pictures as an evaluation.
+
+    ``threshold`` (`threshold_volume`) looks at whole volumes at their own size, also at slices
+    which are not among the pictures; its masks are then resized like the pictures' own.
+
+    Args:
+        dataset: where the pictures come from.
+        pictures: what is scored.
+        progress: told after every volume.
+
+    Returns:
+        Scores by name: ``nothing``, ``everything``, and ``threshold`` where groups are volumes with
+        a channel to look at.
+
+    Raises:
+        TinysegError: a file is missing or corrupt.
+    """
+    tables = {
+        "nothing": _constant(pictures, 0),
+        "everything": _constant(pictures, 1),
+    }
+    channel = dataset.threshold_channel
+    if dataset.groups_are_volumes and channel is not None:
+        tables["threshold"] = _threshold(dataset, pictures, channel, progress)
+    volumes = dataset.groups_are_volumes
+    return {name: score(table, dice, groups_are_volumes=volumes) for name, table in tables.items()}
+
+
+def threshold_volume(
+    volume: NDArray[np.uint8], channel: int, tau: float = 1.3
+) -> NDArray[np.uint8]:
+    """Marks the largest bright body inside a head.
+
+    A channel, blurred (sigma 2), exceeds ``tau`` times its median over the inner head of the whole
+    volume, at least 20 px inside the head; the largest connected body in three dimensions stays.
+    Lengths are for frames of 256 px and scale with the frame. ``tau`` was chosen on the LGG
+    patients themselves, which flatters this baseline there.
+
+    Args:
+        volume: (slices, height, width, channels), in order.
+        channel: the one to look at, such as FLAIR.
+        tau: how much brighter than the median.
+
+    Returns:
+        (slices, height, width) of 0 and 1.
+    """
+    from scipy import ndimage
+
+    scale = volume.shape[1] / _FRAME
+    depth = np.stack([_depth_in_head(picture, scale) for picture in volume])
+    levels = volume[..., channel].astype(np.float32)
+    inner = levels[depth > _INNER * scale]
+    if not inner.size:
+        return np.zeros(levels.shape, np.uint8)
+    blurred = ndimage.gaussian_filter(levels, (0, _BLUR * scale, _BLUR * scale))
+    bright = (blurred > tau * np.median(inner)) & (depth >= _MARGIN * scale)
+    return _largest(bright).astype(np.uint8)
+
+
+def _constant(pictures: "Pictures", label: int) -> ImageCounts:
+    return _table(pictures, np.full_like(pictures.masks, label))
+
+
+def _threshold(
+    dataset: "Dataset", pictures: "Pictures", channel: int, progress: Progress
+) -> ImageCounts:
+    labels = np.zeros_like(pictures.masks)
+    places = {key: place for place, key in enumerate(pictures.keys)}
+    groups = set(pictures.groups)
+    volumes: dict[str, list[str]] = {group: [] for group in sorted(groups)}
+    for key in dataset.keys:
+        if dataset.group(key) in groups:
+            volumes[dataset.group(key)].append(key)
+
+    def mark(keys: Sequence[str]) -> None:
+        masks = threshold_volume(_read_volume(dataset, keys), channel)
+        for key, mask in zip(keys, masks, strict=True):
+            if key in places:
+                labels[places[key]] = resize_mask(mask, labels.shape[1:])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, _ in enumerate(pool.map(mark, volumes.values()), start=1):
+            progress("Threshold baseline", done, len(volumes), "")
+    return _table(pictures, labels)
+
+
+def _read_volume(dataset: "Dataset", keys: Sequence[str]) -> NDArray[np.uint8]:
+    images = [dataset.read(key).image for key in keys]
+    height, width = images[0].shape[:2]
+    return np.stack([resize_image(image, (height, width)) for image in images])
+
+
+def _table(pictures: "Pictures", labels: NDArray[np.uint8]) -> ImageCounts:
+    tp, fp, fn = count_pixels(labels, pictures.masks)
+    return ImageCounts(list(pictures.keys), list(pictures.groups), tp, fp, fn)
+
+
+def _depth_in_head(picture: NDArray[np.uint8], scale: float) -> NDArray[np.float64]:
+    """Distance of each pixel to the border of the head, pixels; 0 outside."""
+    from scipy import ndimage
+
+    brightest = picture.max(axis=2).astype(np.float32)
+    body = _largest(ndimage.gaussian_filter(brightest, _BLUR * scale) > _AIR)
+    closed = np.asarray(ndimage.binary_closing(body, iterations=max(1, round(_CLOSING * scale))))
+    return np.asarray(
+        ndimage.distance_transform_edt(ndimage.binary_fill_holes(np.logical_or(body, closed)))
+    )
+
+
+def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest connected region; nothing of an empty mask."""
+    from scipy import ndimage
+
+    if not mask.any():
+        return mask
+    regions = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, output=regions)
+    return regions == 1 + np.bincount(regions.ravel())[1:].argmax()
