@@ -1,0 +1,59 @@
+"""Labels that cover neither points nor each other."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+# Where a label may stand, in points from its point: right, left, above and below, then farther off.
+_NEAR = ((8, 5), (8, -5), (-8, 5), (-8, -5), (0, 10), (0, -10))
+_OFFSETS = [(x * far, y * far) for far in (1, 2, 3, 4.5, 6) for x, y in _NEAR]
+_LINE_FROM = 14  # points: labels farther off get a line
+
+
+def place_labels(
+    axes: "Axes", points: Sequence[tuple[float, float, str]], taken: Iterable["Bbox"]
+) -> None:
+    """Writes a label beside each point, at the nearest place that is free.
+
+    Args:
+        axes: whose limits are final.
+        points: x, y and label each.
+        taken: boxes in pixels that no label may cover.
+    """
+    occupied = list(taken)
+    for x, y, text in points:
+        for offset in _OFFSETS:
+            label = _label(axes, x, y, text, offset)
+            box = label.get_window_extent()
+            if _inside(box, axes) and not box.count_overlaps(occupied):
+                break
+            label.remove()
+        else:
+            box = _label(axes, x, y, text, _OFFSETS[0]).get_window_extent()
+        occupied.append(box)
+
+
+def _label(
+    axes: "Axes", x: float, y: float, text: str, offset: tuple[float, float]
+) -> "Annotation":
+    right, up = offset
+    far = abs(right) + abs(up) > _LINE_FROM
+    return axes.annotate(
+        text,
+        (x, y),
+        offset,
+        textcoords="offset points",
+        ha="left" if right > 0 else "right" if right < 0 else "center",
+        va="center",
+        fontsize=8,
+        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "0.5"} if far else None,
+    )
+
+
+def _inside(box: "Bbox", axes: "Axes") -> bool:
+    frame = axes.get_window_extent()
+    return frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)

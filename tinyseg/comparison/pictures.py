@@ -1,0 +1,112 @@
+"""Dice against parameters: the picture of what a network costs and what it is worth."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyseg.comparison.columns import source_name
+from tinyseg.comparison.labels import place_labels
+from tinyseg.comparison.reading import Row
+from tinyseg.comparison.rows import comparable
+from tinyseg.errors import TinysegError, UsageError
+from tinyseg.runs import whole_file
+from tinyseg.runs.records import CompareDocument
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
+
+_SUFFIXES = (".png", ".svg", ".pdf")
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
+
+
+def plot(document: CompareDocument, path: Path) -> None:
+    """Draws Dice against parameters (logarithmic), a point an evaluated run.
+
+    Bars are the 95 % intervals; a line joins the Pareto front of the runs that are comparable (same
+    data, split and size), which share a colour.
+
+    Args:
+        document: the comparison.
+        path: a .png, .svg or .pdf file.
+
+    Raises:
+        UsageError: another suffix.
+        TinysegError: no run was evaluated.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    check_suffix(path)
+    rows = [row for row in document.rows if row["dice"] is not None]
+    if not rows:
+        raise TinysegError(
+            "There is nothing to draw: no run has a Dice.", "Evaluate one: tinyseg evaluate RUN"
+        )
+    figure = Figure(figsize=(7, 4.5), layout="constrained", dpi=150)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    _draw(axes, rows)
+    figure.draw_without_rendering()
+    place_labels(
+        axes,
+        [(row["parameters"], row["dice"], row["run"]) for row in rows],
+        [_box(axes, row) for row in rows],
+    )
+    with whole_file(path) as temporary:
+        figure.savefig(temporary)
+
+
+def check_suffix(path: Path) -> None:
+    """Raises a `UsageError` unless a picture can be written to the path."""
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UsageError(f"The picture {path} should end in {', '.join(_SUFFIXES)}.")
+
+
+def _draw(axes: "Axes", rows: list[Row]) -> None:
+    tests: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        tests[comparable(row)].append(row)
+    for number, (test, alike) in enumerate(tests.items()):
+        data, split, size = test
+        label = f"{source_name(str(data))}, split by {split}, {size} px"
+        _draw_test(axes, alike, _COLOURS[number % len(_COLOURS)], label)
+    measures = {row["measure"].replace("_", " ") for row in rows}
+    axes.set_xscale("log")
+    axes.margins(x=0.25, y=0.12)
+    axes.set_xlabel("parameters")
+    axes.set_ylabel(" or ".join(sorted(f"Dice {measure}" for measure in measures)))
+    axes.grid(alpha=0.3, linewidth=0.5)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=8, ncols=2)
+
+
+def _draw_test(axes: "Axes", rows: list[Row], colour: str, label: str) -> None:
+    for row in rows:
+        low, high = _interval(row)
+        axes.plot([row["parameters"]] * 2, [low, high], color=colour, linewidth=1, alpha=0.5)
+    axes.plot(
+        [row["parameters"] for row in rows], [row["dice"] for row in rows],
+        "o", color=colour, markersize=5, label=label,
+    )  # fmt: skip
+    best = sorted((row["parameters"], row["dice"]) for row in rows if row["pareto"])
+    axes.plot(
+        [parameters for parameters, _ in best], [dice for _, dice in best],
+        "--", color=colour, linewidth=1,
+    )  # fmt: skip
+
+
+def _interval(row: Row) -> tuple[float, float]:
+    if row["dice_low"] is None:
+        return row["dice"], row["dice"]
+    return row["dice_low"], row["dice_high"]
+
+
+def _box(axes: "Axes", row: Row) -> "Bbox":
+    """The pixels that a point and its bar cover."""
+    from matplotlib.transforms import Bbox
+
+    low, high = _interval(row)
+    x, bottom = axes.transData.transform((row["parameters"], low))
+    top = axes.transData.transform((row["parameters"], high))[1]
+    middle = axes.transData.transform((row["parameters"], row["dice"]))[1]
+    return Bbox.from_extents(x - 6, min(bottom, middle - 6), x + 6, max(top, middle + 6))

@@ -1,0 +1,108 @@
+"""A row of the comparison from the records in a run's folder."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinyseg.comparison.columns import FORMATS, TORCH
+from tinyseg.errors import TinysegError
+from tinyseg.evaluation.scores import headline
+from tinyseg.runs import Run
+from tinyseg.runs.records import EvaluationRecord, Manifest, ProfileRecord, RunRecord
+
+Row = dict[str, Any]
+
+
+def formats_of(runs: Iterable[Run]) -> list[str]:
+    """Formats that have columns: the usual ones and any that a run was exported to."""
+    found = {manifest.artifact.format for run in runs for manifest in _manifests(run)}
+    return [*FORMATS, *sorted(found.difference(FORMATS))]
+
+
+def _manifests(run: Run) -> list[Manifest]:
+    try:
+        return run.manifests
+    except TinysegError:  # the run's row says so
+        return []
+
+
+def read_row(run: Run) -> Row:
+    """What a run's folder holds, by column; what it lacks is left out."""
+    try:
+        row = _from_record(run, run.record)
+        if run.count:
+            row |= {"macs": run.count.macs.total}
+        if run.evaluation:
+            row |= _from_evaluation(run.evaluation)
+        return row | _from_artifacts(run.manifests) | _from_profiles(run)
+    except TinysegError as error:
+        return {"run": run.name, "state": "unreadable", "problem": error.message}
+
+
+def _from_record(run: Run, record: RunRecord) -> Row:
+    return {
+        "run": run.name,
+        "network": record.network,
+        "parameters": record.parameters,
+        "size": record.preprocessing.size,
+        "split": record.protocol.split,
+        "epochs": record.epochs_done,
+        "data": record.data.source,
+        "seed": record.protocol.seed,
+        "state": record.state,
+        "problem": record.error,
+    }
+
+
+def _from_evaluation(evaluation: EvaluationRecord) -> Row:
+    measure, estimate = headline(evaluation.dice)
+    low, high = estimate.ci95 or (None, None)
+    return {
+        "measure": measure,
+        "dice": estimate.mean,
+        "dice_low": low,
+        "dice_high": high,
+        "dice_image": evaluation.dice.per_image.mean,
+        "dice_pooled": evaluation.dice.pooled,
+    }
+
+
+def _from_artifacts(manifests: Iterable[Manifest]) -> Row:
+    """The latest artifact of each format; without a size if it failed parity."""
+    row: Row = {}
+    for manifest in sorted(manifests, key=lambda manifest: manifest.created):
+        artifact = manifest.artifact
+        passed = artifact.parity and artifact.parity.passed
+        failed = artifact.parity and not artifact.parity.passed
+        row |= {
+            f"{artifact.format}_kb": None if failed else artifact.bytes / 1000,
+            f"{artifact.format}_state": "failed" if failed else "passed" if passed else "unchecked",
+            f"{artifact.format}_dice": artifact.accuracy.dice if artifact.accuracy else None,
+        }
+    return row
+
+
+def _from_profiles(run: Run) -> Row:
+    """Of each runtime the profile of single pictures at the fewest threads."""
+    formats = {
+        manifest.artifact.path: manifest.artifact.format
+        for manifest in run.manifests
+        if not manifest.artifact.parity or manifest.artifact.parity.passed
+    }
+    profiles = [profile for document in run.profiles for profile in document.profiles]
+    row: Row = {}
+    for profile in sorted(profiles, key=lambda profile: -profile.threads):
+        name = TORCH if profile.runtime == TORCH else formats.get(profile.artifact)
+        if name and profile.batch == 1:
+            row |= _from_profile(name, profile)
+    return row
+
+
+def _from_profile(name: str, profile: ProfileRecord) -> Row:
+    machine = profile.machine
+    return {
+        f"{name}_ms": profile.latency_ms.p50,
+        f"{name}_peak_mb": profile.memory.rise_bytes / 1e6,
+        f"{name}_threads": profile.threads,
+        f"{name}_machine": f"{profile.device}: {machine.processor}, {machine.cores} cores",
+        f"{name}_trusted": profile.trusted,
+    }
