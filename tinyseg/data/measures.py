@@ -2,6 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+
+_CLOSING = 3  # px
 
 
 def mask_dice(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float | None:
@@ -11,3 +14,52 @@ def mask_dice(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float | None:
     """
     total = int(one.sum()) + int(other.sum())
     return 2 * int((one & other).sum()) / total if total else None
+
+
+def head_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The largest bright region of a slice (height, width, channels), closed and filled.
+
+    Bright is where the maximum over the channels, blurred by 2 px, exceeds 12 levels. The pictures
+    are not stripped of the skull: scalp and face belong to the head. Empty above the head.
+    """
+    bright = ndimage.gaussian_filter(image.max(axis=2).astype(np.float32), 2) > 12
+    labels, count = ndimage.label(bright)
+    if count == 0:
+        return bright
+    largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    padded = np.pad(largest, _CLOSING)
+    closed = ndimage.binary_closing(padded, iterations=_CLOSING)[
+        _CLOSING:-_CLOSING, _CLOSING:-_CLOSING
+    ]
+    return ndimage.binary_fill_holes(closed)
+
+
+def inside(region: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:
+    """What of a region is more than some pixels from its border."""
+    return ndimage.distance_transform_edt(region) > pixels
+
+
+def contrast(
+    plane: NDArray[np.uint8], mask: NDArray[np.uint8], head: NDArray[np.bool_]
+) -> float | None:
+    """Mean of the masked pixels over the mean of their surroundings.
+
+    The surroundings are 4 to 10 px outside the mask and inside the head; None where there are none.
+    """
+    away = ndimage.distance_transform_edt(mask == 0)
+    ring = plane[(away >= 4) & (away <= 10) & head]
+    inner = plane[mask > 0]
+    if not ring.size or not inner.size or not ring.any():
+        return None
+    return float(inner.mean() / ring.mean())
+
+
+def noise_level(plane: NDArray[np.uint8], region: NDArray[np.bool_]) -> float | None:
+    """Standard deviation of the noise in a region, levels; None where it is too small.
+
+    From the median absolute diagonal Haar detail; fine structure counts as noise.
+    """
+    values = plane.astype(np.float32)
+    detail = (values[::2, ::2] - values[1::2, ::2] - values[::2, 1::2] + values[1::2, 1::2]) / 2
+    chosen = region[::2, ::2][: detail.shape[0], : detail.shape[1]]
+    return float(np.median(np.abs(detail[chosen])) / 0.6745) if chosen.any() else None

@@ -133,10 +133,9 @@ def _depth_in_head(picture: NDArray[np.uint8], scale: float) -> NDArray[np.float
 
     brightest = picture.max(axis=2).astype(np.float32)
     body = _largest(ndimage.gaussian_filter(brightest, _BLUR * scale) > _AIR)
-    closed = np.asarray(ndimage.binary_closing(body, iterations=max(1, round(_CLOSING * scale))))
-    return np.asarray(
-        ndimage.distance_transform_edt(ndimage.binary_fill_holes(np.logical_or(body, closed)))
-    )
+    closed = ndimage.binary_closing(body, iterations=max(1, round(_CLOSING * scale)))
+    whole = ndimage.binary_fill_holes(np.logical_or(body, closed))
+    return np.asarray(ndimage.distance_transform_edt(whole))
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

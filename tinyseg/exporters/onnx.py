@@ -54,7 +54,7 @@ class OnnxExporter:
             )
         assert program is not None
         model: Any = onnxslim.slim(program.model_proto)
-        _strip(model)
+        _strip(model.graph)
         onnx.helper.set_model_props(model, {_KEY: contents.model_dump_json()})
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, path)
@@ -90,21 +90,14 @@ class OnnxExporter:
         return run
 
 
-def _strip(model: "ModelProto") -> None:
-    """Removes doc strings and per-node metadata: two thirds of the file, read by no runtime."""
-    import onnx
-
-    onnx.helper.strip_doc_string(model)
-    _strip_graph(model.graph)
-
-
-def _strip_graph(graph: "GraphProto") -> None:
-    for part in (graph, *graph.node, *graph.value_info, *graph.initializer):
-        del part.metadata_props[:]
-    for value in (*graph.input, *graph.output):
-        del value.metadata_props[:]
+def _strip(graph: "GraphProto") -> None:
+    """Removes doc strings and node metadata: two thirds of the file, read by no runtime."""
+    values = (*graph.input, *graph.output, *graph.value_info)
+    for part in (graph, *graph.node, *graph.initializer, *values):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
     for inner in _inner_graphs(graph):
-        _strip_graph(inner)
+        _strip(inner)
 
 
 def _count(graph: "GraphProto") -> int:
