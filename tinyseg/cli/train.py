@@ -1,5 +1,204 @@
 """`tinyseg train`."""
 
+from pathlib import Path
+from typing import Annotated, Literal, get_args
 
-def train() -> None:
-    """Placeholder until its author replaces it."""
+import typer
+
+from tinyseg.cli import console
+from tinyseg.cli.options import Json, Quiet, Runs, Set, Threads, Verbose
+from tinyseg.errors import UsageError
+from tinyseg.runs.records import Augmentation, Protocol, TrainDocument
+
+_DEFAULT = Protocol()
+_OF_RESUME = {"resume", "runs", "json_", "quiet", "verbose"}
+
+
+def train(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A network's name; see tinyseg models.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="A folder (its kind is recognised), 'phantom' for synthetic volumes, or "
+            "KIND:FOLDER.",
+        ),
+    ] = None,
+    size: Annotated[
+        int, typer.Option("--size", min=8, help="Side that pictures are resized to, pixels.")
+    ] = _DEFAULT.size,
+    epochs: Annotated[int, typer.Option("--epochs", min=1)] = _DEFAULT.epochs,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = _DEFAULT.batch_size,
+    lr: Annotated[float, typer.Option("--lr", min=0, help="Highest learning rate.")] = _DEFAULT.lr,
+    optimizer: Annotated[
+        Literal["adam", "adamw"], typer.Option("--optimizer")
+    ] = _DEFAULT.optimizer,
+    weight_decay: Annotated[
+        float, typer.Option("--weight-decay", min=0)
+    ] = _DEFAULT.weight_decay,
+    schedule: Annotated[
+        Literal["constant", "cosine"],
+        typer.Option("--schedule", help="After the warm-up; cosine goes down to 0."),
+    ] = _DEFAULT.schedule,
+    warmup_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--warmup-steps",
+            min=0,
+            show_default="a tenth of all steps, at most 100",
+            help="Batches over which the learning rate rises.",
+        ),
+    ] = None,
+    loss: Annotated[
+        Literal["dice", "bce-dice"],
+        typer.Option(
+            "--loss", help="Dice over the batch, or cross-entropy plus Dice image by image."
+        ),
+    ] = _DEFAULT.loss,
+    augment: Annotated[
+        str,
+        typer.Option(
+            "--augment",
+            help=f"Random changes, separated by commas: {', '.join(get_args(Augmentation))}; "
+            "or none.",
+        ),
+    ] = ",".join(_DEFAULT.augment),
+    split: Annotated[
+        Literal["patient", "image"],
+        typer.Option("--split", help="What is kept whole; by image leaks, and is told."),
+    ] = _DEFAULT.split,
+    validation_share: Annotated[
+        float, typer.Option("--validation-share", min=0, max=1)
+    ] = _DEFAULT.validation_share,
+    test_share: Annotated[
+        float, typer.Option("--test-share", min=0, max=1)
+    ] = _DEFAULT.test_share,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            "--patience",
+            min=1,
+            show_default="never",
+            help="Stop after so many epochs without a better validation Dice.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of split, weights, order and augmentation.")
+    ] = _DEFAULT.seed,
+    settings: Set = [],  # noqa: B006  (typer copies it)
+    accelerator: Annotated[
+        Literal["auto", "cpu", "gpu"],
+        typer.Option("--accelerator", help="By default a GPU where there is one."),
+    ] = _DEFAULT.accelerator,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"],
+        typer.Option("--precision", help="By default mixed on a GPU, fp32 on the CPU."),
+    ] = _DEFAULT.precision,
+    threads: Threads = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a training that was cut off."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the run's folder.", show_default="numbered")
+    ] = None,
+    runs: Runs = Path("runs"),
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Trains a network into a run folder and scores it on the test part.
+
+    The weights of the epoch with the best validation Dice are kept. A training
+    that was interrupted or killed goes on with --resume alone, and ends with
+    the weights it would have had.
+
+    Example: tinyseg train --model ul-vm-unet --data phantom --size 128
+    """
+    if resume is not None:
+        _require_alone(context)
+        from tinyseg.training import resume as go_on
+
+        with console.progress() as progress:
+            run = go_on(resume, runs=runs, progress=progress)
+    else:
+        if model is None or data is None:
+            raise UsageError(
+                "A training needs --model and --data.",
+                "Such as: tinyseg train --model ul-vm-unet --data phantom",
+            )
+        protocol = Protocol(
+            size=size,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            schedule=schedule,
+            warmup_steps=warmup_steps,
+            loss=loss,
+            augment=_augmentations(augment),
+            split=split,
+            validation_share=validation_share,
+            test_share=test_share,
+            patience=patience,
+            seed=seed,
+            accelerator=accelerator,
+            precision=precision,
+            threads=threads,
+        )
+        from tinyseg.networks import parse_arguments
+        from tinyseg.training import train as train_network
+
+        arguments = parse_arguments(model, settings)
+        with console.progress() as progress:
+            run = train_network(
+                model, data, protocol, arguments=arguments, runs=runs, name=name, progress=progress
+            )
+    record, evaluation = run.record, run.evaluation
+    assert record.best is not None
+    assert evaluation is not None
+    document = TrainDocument(
+        run=str(run.path),
+        epochs=record.epochs_done,
+        stopped_early=record.stopped_early,
+        seconds=record.seconds or 0,
+        best=record.best,
+        evaluation=evaluation,
+    )
+    console.emit(document, _view(document))
+    console.say(f"Written to {run.path}; pictures in {run.pictures}.")
+    console.say(f"Next: tinyseg export {run.path}")
+
+
+def _require_alone(context: typer.Context) -> None:
+    """Everything else about a resumed training is in its run."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in _OF_RESUME
+        and context.get_parameter_source(parameter.name or "").name == "COMMANDLINE"
+    ]
+    if given:
+        raise UsageError(
+            f"A resumed training has its own settings, so {' and '.join(given)} cannot change it.",
+            "Say --resume RUN alone.",
+        )
+
+
+def _augmentations(text: str) -> list[Augmentation]:
+    names = [name.strip() for name in text.split(",") if name.strip() not in ("", "none")]
+    for name in names:
+        if name not in get_args(Augmentation):
+            raise UsageError(
+                f"No augmentation is called '{name}'.",
+                f"There are: {', '.join(get_args(Augmentation))}, none.",
+            )
+    return names  # pyright: ignore[reportReturnType]
+
+
+def _view(document: TrainDocument) -> str:
+    return document.to_json()

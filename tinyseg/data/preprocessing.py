@@ -1,12 +1,17 @@
 """From a picture as read to what a network gets: one class, saved in the run and every manifest."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
+
+#: An array, or a tensor of PyTorch, which this file does not know.
+_V = TypeVar("_V", bound=Any)
+
+_Level = TypeVar("_Level", np.uint8, np.float32)
 
 
 class Preprocessing(BaseModel):
@@ -43,9 +48,19 @@ class Preprocessing(BaseModel):
         Returns:
             float32 of shape (batch, channels, height, width).
         """
-        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
-        scaled = (images.astype(np.float32) / np.float32(255) - mean) / std
-        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+        scaled = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+        return self.standardise(scaled)
+
+    def standardise(self, values: _V) -> _V:
+        """Subtracts the mean and divides by the standard deviation, channel by channel, in place.
+
+        Args:
+            values: in [0, 1], (batch, channels, height, width), an array or a PyTorch tensor.
+        """
+        for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
+            values[:, channel] -= mean
+            values[:, channel] /= std
+        return values
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Pictures of any size as one batch (batch, channels, size, size)."""
@@ -73,8 +88,17 @@ def resize_mask(mask: NDArray[np.uint8], height_width: tuple[int, int]) -> NDArr
     return (share >= 128).astype(np.uint8)
 
 
+def resize_probabilities(
+    plane: NDArray[np.float32], height_width: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Resizes probabilities (height, width), such as back to a picture's own size."""
+    if plane.shape == height_width:
+        return plane
+    return _resize(plane, height_width, Image.Resampling.BILINEAR)
+
+
 def _resize(
-    plane: NDArray[np.uint8], height_width: tuple[int, int], how: Image.Resampling
-) -> NDArray[np.uint8]:
+    plane: NDArray[_Level], height_width: tuple[int, int], how: Image.Resampling
+) -> NDArray[_Level]:
     height, width = height_width
     return np.asarray(Image.fromarray(plane).resize((width, height), how))

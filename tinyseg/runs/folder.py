@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import filelock
 from pydantic import ValidationError
@@ -146,6 +146,10 @@ class Run:
         path = self.path / name
         write_text(path, document.to_json())
         return path
+
+    def update(self, **changes: Any) -> None:
+        """Writes ``run.json`` anew with some of its fields changed."""
+        self.write("run.json", self.record.model_copy(update=changes))
 
     def log(self, line: str) -> None:
         """Adds a line to ``log.txt``."""

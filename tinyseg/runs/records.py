@@ -54,6 +54,9 @@ class DataUsed(Value):
     channels: int
 
 
+Augmentation = Literal["flip", "rot90", "rotate", "intensity"]
+
+
 class Protocol(Value):
     """How a run is trained; the names are the options of ``tinyseg train``."""
 
@@ -64,9 +67,11 @@ class Protocol(Value):
     optimizer: Literal["adam", "adamw"] = "adamw"
     weight_decay: float = 0.01
     schedule: Literal["constant", "cosine"] = "cosine"
-    warmup_steps: int = 100
+    warmup_steps: int | None = Field(
+        default=None, description="None before a training: a tenth of its steps, at most 100"
+    )
     loss: Literal["dice", "bce-dice"] = "bce-dice"
-    augment: list[Literal["flip", "rot90", "rotate", "intensity"]] = ["flip", "intensity"]
+    augment: list[Augmentation] = ["flip", "intensity"]
     split: Literal["patient", "image"] = "patient"
     validation_share: float = 0.15
     test_share: float = 0.15
@@ -211,6 +216,38 @@ class EvaluationRecord(Document):
     iou: Scores
     baselines: dict[str, Scores] = Field(description="Dice of each baseline")
     per_class: list[ClassScores]
+
+
+# --- predict ------------------------------------------------------------------------------------
+
+
+class PredictedPicture(Value):
+    """One picture and what was written for it."""
+
+    picture: str
+    mask: str = Field(description="PNG of 0 and 255, of the picture's own size")
+    overlay: str | None
+    foreground: float = Field(description="share of the picture's pixels")
+
+
+class PredictDocument(Document):
+    """``tinyseg predict --json``."""
+
+    subject: str
+    threshold: float
+    pictures: list[PredictedPicture]
+    problems: list[Problem] = Field(description="pictures that could not be read")
+
+
+class TrainDocument(Document):
+    """``tinyseg train --json``: how a training went, and its best weights on the test part."""
+
+    run: str = Field(description="the run's folder")
+    epochs: int
+    stopped_early: bool
+    seconds: float = Field(description="of all epochs, validation included")
+    best: Best
+    evaluation: EvaluationRecord
 
 
 # --- count.json -------------------------------------------------------------------------------

@@ -1,0 +1,226 @@
+"""`train` and `resume`."""
+
+import math
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tinyseg.counting import count
+from tinyseg.data import audit_leaks, load_pictures, make_split, open_dataset
+from tinyseg.data.cache import Pictures
+from tinyseg.data.preprocessing import Preprocessing
+from tinyseg.data.sample import Dataset
+from tinyseg.errors import TinysegError
+from tinyseg.evaluation import evaluate_run, network_predictor
+from tinyseg.networks import build, load_network
+from tinyseg.progress import Progress, silent
+from tinyseg.runs import Run
+from tinyseg.runs.machine import now, this_machine, versions
+from tinyseg.runs.records import DataUsed, Protocol, RunRecord
+from tinyseg.training.batches import training_batches, validation_batches
+from tinyseg.training.module import Segmentation
+from tinyseg.training.pictures import draw_history, draw_samples
+from tinyseg.training.recorder import Recorder
+from tinyseg.training.trainer import make_trainer, quietly, settle
+
+
+def train(
+    model: str,
+    data: str,
+    protocol: Protocol | None = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    runs: Path = Path("runs"),
+    name: str | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """Trains a network into a new run folder and evaluates it on the test part.
+
+    On the CPU equal protocols and threads give equal weights, bit for bit.
+
+    Args:
+        model: a network's name.
+        data: what `tinyseg.data.open_dataset` opens.
+        protocol: how to train.
+        arguments: of the network.
+        runs: where run folders are.
+        name: of the run's folder; by default model, kind of data and a number.
+        progress: told while pictures are read, during training and evaluation.
+
+    Raises:
+        UsageError: no such model, argument or shares, or a size the network does not take.
+        TinysegError: data that cannot be read, or a loss that is no number.
+    """
+    torch.set_flush_denormal(True)  # before any thread starts, so that all inherit it
+    protocol, arguments = protocol or Protocol(), dict(arguments or {})
+    dataset = open_dataset(data)
+    torch.manual_seed(protocol.seed)
+    network = build(
+        model, in_channels=dataset.channels, classes=len(dataset.classes), **arguments
+    )
+    _try(network, dataset.channels, protocol.size)
+    pictures = load_pictures(dataset, dataset.keys, protocol.size, progress)
+    split = make_split(
+        dataset,
+        pictures.has_foreground,
+        by=protocol.split,
+        seed=protocol.seed,
+        validation_share=protocol.validation_share,
+        test_share=protocol.test_share,
+    )
+    leaks = audit_leaks(dataset, split, pictures.masks_by_key)
+    protocol = settle(protocol, protocol.epochs * _batches(len(split.train), protocol))
+    mean, std = pictures.part(split.train).mean_std()
+    run = Run.create(runs, f"{model}-{dataset.kind}", name)
+    with run.locked():
+        run.write("split.json", split.model_copy(update={"leaks": leaks}))
+        run.write(
+            "run.json",
+            RunRecord(
+                state="running",
+                network=model,
+                arguments=arguments,
+                parameters=sum(p.numel() for p in network.parameters()),
+                data=_used(dataset),
+                protocol=protocol,
+                preprocessing=Preprocessing(size=protocol.size, mean=mean, std=std),
+                command=shlex.join(sys.argv),
+                versions=versions(),
+                machine=_machine(protocol),
+                started=now(),
+            ),
+        )
+        _fit(run, network, pictures, progress)
+    return run
+
+
+def resume(run: Run | str, *, runs: Path = Path("runs"), progress: Progress = silent) -> Run:
+    """Goes on with a training that was interrupted, killed or failed.
+
+    From the last whole epoch, or from the start if there is none. On the CPU the weights become
+    those of a training that was never interrupted, bit for bit.
+
+    Args:
+        run: a run, or its folder or name.
+        runs: where run folders are.
+        progress: as for `train`.
+
+    Raises:
+        TinysegError: there is no such run, it is finished, another process is at it, or its data
+            are not what they were.
+    """
+    torch.set_flush_denormal(True)
+    run = Run.open(run, runs) if isinstance(run, str) else run
+    with run.locked():
+        record, split = run.record, run.split
+        if record.state == "finished":
+            raise TinysegError(
+                f"The run {run.path} is finished, after {record.epochs_done} epochs.",
+                "Train anew with more --epochs.",
+            )
+        dataset = open_dataset(record.data.source)
+        lost = {*split.train, *split.validation, *split.test}.symmetric_difference(dataset.keys)
+        if lost:
+            raise TinysegError(
+                f"{dataset.source} has other pictures than when {run.path} began, such as "
+                f"{min(lost)}.",
+                "Bring the data back, or train anew.",
+            )
+        protocol = record.protocol
+        torch.manual_seed(protocol.seed)
+        network = build(
+            record.network,
+            in_channels=record.data.channels,
+            classes=len(record.data.classes),
+            **record.arguments,
+        )
+        pictures = load_pictures(dataset, dataset.keys, protocol.size, progress)
+        run.update(state="running", error=None)
+        _fit(run, network, pictures, progress)
+    return run
+
+
+def _try(network: nn.Module, channels: int, size: int) -> None:
+    """A network says what sizes it takes; better before thousands of pictures are read."""
+    network.eval()
+    with torch.inference_mode():
+        network(torch.zeros(1, channels, size, size))
+    network.train()
+
+
+def _batches(pictures: int, protocol: Protocol) -> int:
+    return math.ceil(pictures / protocol.batch_size)
+
+
+def _used(dataset: Dataset) -> DataUsed:
+    return DataUsed(
+        kind=dataset.kind,
+        source=dataset.source,
+        images=len(dataset.keys),
+        groups=len({dataset.group(key) for key in dataset.keys}),
+        groups_are_volumes=dataset.groups_are_volumes,
+        classes=list(dataset.classes),
+        channels=dataset.channels,
+    )
+
+
+def _machine(protocol: Protocol) -> Any:
+    gpu = protocol.accelerator == "gpu"
+    return this_machine(torch.cuda.get_device_name() if gpu else None)
+
+
+def _fit(run: Run, network: nn.Module, pictures: Pictures, progress: Progress) -> None:
+    """Trains, evaluates, and says in the run how it ended."""
+    try:
+        _train_epochs(run, network, pictures, progress)
+        _finish(run, pictures, progress)
+    except (KeyboardInterrupt, SystemExit):
+        run.update(state="interrupted")
+        raise
+    except BaseException as error:
+        run.update(state="failed", error=str(error))
+        raise
+
+
+def _train_epochs(run: Run, network: nn.Module, pictures: Pictures, progress: Progress) -> None:
+    record, split = run.record, run.split
+    protocol, volumes = record.protocol, record.data.groups_are_volumes
+    if protocol.threads:
+        torch.set_num_threads(protocol.threads)
+    validation = pictures.part(split.validation)
+    steps = protocol.epochs * _batches(len(split.train), protocol)
+    recorder = Recorder(run, "per_volume" if volumes else "per_image", steps, progress)
+    module = Segmentation(
+        network, protocol, record.preprocessing, validation, volumes, record.threshold
+    )
+    checkpoint = run.last_checkpoint if run.last_checkpoint.is_file() else None
+    with quietly():
+        trainer = make_trainer(run, protocol, recorder)
+        try:
+            trainer.fit(
+                module,
+                training_batches(pictures.part(split.train), protocol.batch_size, protocol.seed),
+                validation_batches(validation, protocol.batch_size),
+                ckpt_path=checkpoint,
+                weights_only=True,
+            )
+        except SystemExit as ended:  # Lightning's answer to Ctrl-C
+            raise KeyboardInterrupt from ended
+    run.update(stopped_early=len(recorder.history) < protocol.epochs)
+
+
+def _finish(run: Run, pictures: Pictures, progress: Progress) -> None:
+    """Scores the best weights on the test part, counts the network, draws pictures."""
+    record, network = run.record, load_network(run)
+    shape = (1, record.data.channels, record.protocol.size, record.protocol.size)
+    run.write("count.json", count(network, shape, name=record.network, arguments=record.arguments))
+    predictor = network_predictor(network)
+    evaluate_run(run, predictor, progress=progress)
+    draw_history(run)
+    draw_samples(run, predictor, pictures.part(run.split.test))
+    run.update(state="finished", finished=now())
