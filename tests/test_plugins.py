@@ -1,22 +1,10 @@
 """Other people's packages come in through the same door as the built-in parts."""
 
-from pathlib import Path
-
 import pytest
 
 from tinyseg import plugins
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.networks import build
-
-THIRD_PARTY = Path(__file__).parent / "third_party"
-
-
-@pytest.fixture
-def third_party(monkeypatch):
-    monkeypatch.syspath_prepend(str(THIRD_PARTY))
-    plugins.found.cache_clear()
-    yield
-    plugins.found.cache_clear()
 
 
 def test_built_in_parts_are_entry_points():

@@ -1,13 +1,18 @@
 """Somebody else's package: a network, a dataset, an exporter and a device of their own."""
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from tinyseg.data.sample import Sample
+from tinyseg.exporters import Details, Session
 from tinyseg.networks import Network
+from tinyseg.profiles import Request, Target
+from tinyseg.runs.machine import this_machine
+from tinyseg.runs.records import Contents, Latency, Memory, Noise, ProfileRecord
 
 
 def _threshold(in_channels: int = 3, classes: int = 1, taps: int = 1) -> nn.Module:
@@ -45,3 +50,101 @@ class Discs:
         radius = 8 + 4 * self.keys.index(key)
         mask = ((rows - 32) ** 2 + (columns - 32) ** 2 < radius**2).astype(np.uint8)
         return Sample(np.repeat(mask[..., None] * 200, 3, 2).astype(np.uint8), mask, key, key)
+
+
+class NumpyExporter:
+    """A 1x1 convolution as an ``.npz`` file, run by NumPy."""
+
+    name: ClassVar[str] = "npz-file"
+    suffix: ClassVar[str] = ".npz"
+    runtime: ClassVar[str] = "numpy"
+    extra: ClassVar[str | None] = None
+    converts_with: ClassVar[tuple[str, ...]] = ()
+    runs_with: ClassVar[tuple[str, ...]] = ("numpy",)
+
+    def supports(self, module: nn.Module) -> str | None:
+        alone = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)
+        return None if alone else "only a single 1x1 convolution can be written."
+
+    def export(self, module: nn.Module, example: Tensor, path: Path, contents: Contents) -> Details:
+        assert isinstance(module, nn.Conv2d)
+        assert module.bias is not None
+        weight, bias = module.weight.detach().numpy(), module.bias.detach().numpy()
+        with path.open("wb") as file:
+            np.savez(file, weight=weight, bias=bias, contents=contents.model_dump_json())
+        return Details(1, None, "none")
+
+    def contents(self, path: Path) -> Contents:
+        return Contents.model_validate_json(str(np.load(path)["contents"]))
+
+    def session(self, path: Path, threads: int = 1) -> Session:
+        file = np.load(path)
+        weight, bias = file["weight"][:, :, 0, 0], file["bias"]
+        return lambda images: np.einsum("oi,bihw->bohw", weight, images) + bias[:, None, None]
+
+
+class WrongExporter(NumpyExporter):
+    """The same, but what it writes is a little wrong, or not a number."""
+
+    name: ClassVar[str] = "npz-wrong"
+    factor = 1.01
+
+    def export(self, module: nn.Module, example: Tensor, path: Path, contents: Contents) -> Details:
+        assert isinstance(module, nn.Conv2d)
+        wrong = nn.Conv2d(module.in_channels, module.out_channels, 1)
+        wrong.load_state_dict({k: v * self.factor for k, v in module.state_dict().items()})
+        return super().export(wrong, example, path, contents)
+
+
+class NotANumberExporter(WrongExporter):
+    """One whose runtime divides nought by nought."""
+
+    name: ClassVar[str] = "npz-nan"
+    factor = float("nan")
+
+
+class CrashingExporter(NumpyExporter):
+    """One whose runtime takes the whole process with it."""
+
+    name: ClassVar[str] = "npz-crash"
+
+    def session(self, path: Path, threads: int = 1) -> Session:
+        os.abort()
+
+
+class Abacus:
+    """A device that takes a millisecond for everything, when it lies on the table."""
+
+    name: ClassVar[str] = "abacus"
+
+    def available(self) -> str | None:
+        on_table = os.environ.get("ABACUS") == "on the table"
+        return None if on_table else "it should lie on the table."
+
+    def measure(self, target: Target, request: Request) -> ProfileRecord:
+        size = target.file.stat().st_size
+        return ProfileRecord(
+            device=self.name,
+            runtime=target.runtime,
+            artifact=target.label,
+            precision=target.precision,
+            threads=request.threads,
+            batch=target.input[0],
+            input=list(target.input),
+            latency_ms=Latency(p50=1, p90=1, p95=1, p99=1, mean=1, std=0, p50_ci95=(1, 1)),
+            cold_start_ms=1,
+            throughput=target.input[0] * 1e3,
+            memory=Memory(
+                artifact_bytes=size,
+                arena_bytes=size,
+                baseline_bytes=0,
+                peak_bytes=size,
+                rise_bytes=size,
+            ),
+            energy_j=0.001,
+            trusted=True,
+            noise=Noise(relative_iqr=0, load_average=None, reasons=[]),
+            machine=this_machine(),
+            samples_ms=[1.0],
+            versions={},
+        )

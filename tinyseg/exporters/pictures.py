@@ -27,8 +27,8 @@ def pictures_of(subject: Subject, progress: Progress, most: int | None = None) -
     from tinyseg.data.cache import load_pictures
 
     if subject.run:
-        used, split = subject.run.record.data, subject.run.split
-        dataset = open_dataset(f"{used.kind}:{used.source}")
+        split = subject.run.split
+        dataset = open_dataset(subject.run.record.data.source)
         keys = split.test or split.validation or split.train
     else:
         dataset = open_dataset("phantom")

@@ -18,6 +18,7 @@ class Target:
         runtime: torch, onnxruntime, litert …
         precision: of its numbers.
         input: shape of the input, (batch, channels, height, width).
+        format: of an artifact; None for weights.
         network: for torch, what builds the network (``network``, ``arguments``, ``in_channels``,
             ``classes``).
     """
@@ -27,6 +28,7 @@ class Target:
     runtime: str
     precision: str
     input: tuple[int, int, int, int]
+    format: str | None = None
     network: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

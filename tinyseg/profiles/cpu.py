@@ -49,6 +49,7 @@ class CpuDevice:
 def _question(target: Target, request: Request) -> dict[str, Any]:
     return {
         "runtime": target.runtime,
+        "format": target.format,
         "file": str(target.file.resolve()),
         "input": list(target.input),
         "threads": request.threads,

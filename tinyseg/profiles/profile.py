@@ -97,7 +97,8 @@ def _weights(path: Path, label: str, subject: Subject, batch: int) -> Target:
         "in_channels": subject.in_channels,
         "classes": len(subject.classes),
     }
-    return Target(path, label, "torch", "fp32", (batch, *subject.input_shape[1:]), network)
+    shape = (batch, *subject.input_shape[1:])
+    return Target(path, label, "torch", "fp32", shape, network=network)
 
 
 def _artifacts(subject: Subject) -> list[Target]:
@@ -113,7 +114,9 @@ def _artifacts(subject: Subject) -> list[Target]:
 def _artifact(path: Path, record: ArtifactRecord, subject: Subject) -> Target:
     exporter = load_exporter(record.format)
     require(exporter, exporter.runs_with, f"Profiling {path.name}")
-    return Target(path, path.name, exporter.runtime, record.precision, subject.input_shape)
+    return Target(
+        path, path.name, exporter.runtime, record.precision, subject.input_shape, record.format
+    )
 
 
 def _keep(subject: Subject, record: ProfileRecord) -> None:

@@ -1,12 +1,12 @@
 """Measures one network in one runtime; a program of its own that needs NumPy and that runtime.
 
 It reads a request as JSON on standard input, and its last line on standard output is the answer as
-JSON. It imports nothing else of tinyseg (the runtime ``torch`` apart, which needs the network), so
-that it can be copied to a device.
+JSON. For onnxruntime and litert it imports nothing else of tinyseg, so that it can be copied to a
+device; torch needs the network, and any other runtime the session of its exporter.
 
-Request: ``runtime`` (torch, onnxruntime or litert), ``file``, ``input`` (shape), ``threads``,
-``min_iterations``, ``min_seconds``, ``max_seconds``; for torch also ``network``, ``arguments``,
-``in_channels`` and ``classes``.
+Request: ``runtime``, ``file``, ``input`` (shape), ``threads``, ``min_iterations``,
+``min_seconds``, ``max_seconds``; for torch also ``network``, ``arguments``, ``in_channels`` and
+``classes``; for an artifact ``format``.
 
 Answer: ``cold_start_ms`` (loading the file and the first inference), ``samples_ms`` (one an
 inference, after warm-up), ``baseline_bytes`` (peak of the process after importing the runtime),
@@ -33,7 +33,7 @@ def main() -> None:
     """Answers one request."""
     request = json.load(sys.stdin)
     images = np.random.default_rng(0).standard_normal(request["input"], np.float32)
-    load, version = _RUNTIMES[request["runtime"]](request, images)
+    load, version = _RUNTIMES.get(request["runtime"], _session)(request, images)
     baseline = _peak_bytes()
     begun = time.perf_counter()
     infer = load()
@@ -146,6 +146,23 @@ def _torch(request: dict[str, Any], images: Any) -> tuple[Callable[[], Infer], s
         return infer
 
     return load, torch.__version__
+
+
+def _session(request: dict[str, Any], images: Any) -> tuple[Callable[[], Infer], str]:
+    """The runtime of somebody else's exporter."""
+    from importlib import import_module
+    from pathlib import Path
+
+    from tinyseg.exporters.base import load_exporter
+
+    exporter = load_exporter(request["format"])
+    packages = [import_module(name) for name in exporter.runs_with]
+
+    def load() -> Infer:
+        run = exporter.session(Path(request["file"]), request["threads"])
+        return lambda: run(images)
+
+    return load, getattr(packages[0], "__version__", "unknown") if packages else "built in"
 
 
 _RUNTIMES = {"torch": _torch, "onnxruntime": _onnxruntime, "litert": _litert}
