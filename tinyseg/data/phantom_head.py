@@ -15,7 +15,7 @@ _AREAS = (0.9, 0.92, 0.96, 0.98, 1, 1, 0.96, 0.89, 0.75, 0.54, 0.3, 0.16)
 # Levels relative to brain: before contrast, FLAIR, after contrast.
 _SCALP = (2.6, 2.7, 2.4)
 _SKULL = (0.45, 0.2, 0.6)
-_FLUID = (0.45, 0.08, 0.4)
+_FLUID = (0.3, 0.08, 0.3)
 _AIR_CAVITY = 0.08
 
 
@@ -51,14 +51,15 @@ class Head:
         self.half_widths = patient.half_width * self._size
         self.half_heights = patient.half_height * self._size
         self._outline, self._scalp, self._skull = self._draw_outlines(random, slices)
-        drift = slices / 45
-        self._folds = smooth_noise(random, slices, 30, 1.2 * drift)
+        drift = max(0.75, slices / 45)
+        self._folds = smooth_noise(random, slices, 32, drift)
         self._coarse = smooth_noise(random, slices, 20, 1.5 * drift)
         self._fine = smooth_noise(random, slices, 100, 0.8 * drift)
         self._own = [smooth_noise(random, slices, 40, drift) for _ in range(3)]
-        self._face = smooth_noise(random, slices, 22, 0.8 * drift)
+        self._face = smooth_noise(random, slices, 32, drift)
         self._ventricles = float(np.exp(random.normal(0, 0.3)))
         self._bend = random.normal(0, 0.02, 3)
+        self._lean = float(random.normal(1.15, 0.25))  # the higher, the less fat in the face
 
     def slice(self, number: int) -> Slice:
         """Draws a slice, 0 at the bottom."""
@@ -93,27 +94,27 @@ class Head:
         low = np.clip((0.34 - self._heights) / 0.16, 0, 1)[:, None]
         nose = 0.2 * np.exp(-(((angles + np.pi / 2) / 0.16) ** 2))
         cheeks = 0.07 * np.cos(4 * angles) - 0.05 * np.exp(-(((np.abs(angles) - 0.6) / 0.3) ** 2))
-        wobble = _around(random, slices, angles, orders=7) * 0.012
-        rough = _around(random, slices, angles, orders=22) * 0.012
+        wobble = _around(random, slices, angles, orders=5) * 0.008
+        rough = _around(random, slices, angles, orders=20) * 0.01
         outline = ellipse * (1 + wobble + low * (nose - cheeks + rough))
         scalp = 4.6 * np.exp(0.22 * _around(random, slices, angles, orders=9)) * (1 + 0.5 * low)
-        skull = 4.2 * np.exp(0.18 * _around(random, slices, angles, orders=9))
+        skull = 4.2 * np.exp(0.2 * _around(random, slices, angles, orders=9)) * (1 + 1.2 * low)
         return outline.astype(np.float32), scalp.astype(np.float32), skull.astype(np.float32)
 
     def _brain(self, number: int, depth: Plane) -> list[Plane]:
         """Cortex with folds, white matter, the midline's fissure, ventricles."""
         height = self._heights[number]
         fold = spread(self._folds[number])
-        cortex = np.exp(np.maximum(depth, 0) * np.float32(-1 / (14 + 26 * max(0, height - 0.55))))
-        grey = np.exp(-((fold * np.float32(1.6)) ** 2)) * cortex
-        sulcus = np.exp(-((fold * np.float32(5.5)) ** 2)) * cortex
-        texture = np.float32(0.09) * spread(self._coarse[number])
-        texture += np.float32(0.1) * spread(self._fine[number])
-        fluid = np.maximum(np.float32(0.75) * sulcus, self._fissure(number))
+        cortex = np.exp(np.maximum(depth, 0) * np.float32(-1 / (20 + 30 * max(0, height - 0.55))))
+        grey = np.exp(-((fold * np.float32(1.5)) ** 2)) * (np.float32(0.4) + np.float32(0.6) * cortex)
+        sulcus = np.exp(-((fold * np.float32(4.5)) ** 2)) * cortex
+        texture = np.float32(0.11) * spread(self._coarse[number])
+        texture += np.float32(0.12) * spread(self._fine[number])
+        fluid = np.maximum(np.float32(0.9) * sulcus, self._fissure(number))
         ventricle, lining = self._ventricle(number)
         fluid = np.maximum(fluid, ventricle)
         channels: list[Plane] = []
-        for channel, bright in enumerate((-0.1, 0.2, 0.05)):
+        for channel, bright in enumerate((-0.25, 0.2, -0.15)):
             levels = 1 + texture + np.float32(bright) * grey
             if channel == 1:
                 levels += np.float32(0.35) * lining
@@ -162,7 +163,7 @@ class Head:
         face = ramp((border - y + np.float32(0.08) * field) * np.float32(self.half_heights[number]), 6)
         rim = 4 * face * (1 - face)  # bone between face and brain
         cavity = np.maximum(ramp(-field - np.float32(0.75), 0.5), rim)
-        return face, cavity, ramp(field - np.float32(0.6), 0.7)
+        return face, cavity, ramp(field - np.float32(self._lean), 0.7)
 
 
 def _around(

@@ -14,7 +14,7 @@ _LEVELS = (53.0, 52.0, 53.0)  # grey level of brain: before contrast, FLAIR, aft
 _LEVEL_SPREAD = 0.28
 _LEVEL_CORRELATION = np.array([[1, 0.25, 0.43], [0.25, 1, 0.61], [0.43, 0.61, 1]])
 _NOISE = (1.1, 2.2, 1.3)  # grey levels
-_CONTRAST = (0.96, 1.62, 0.92)  # of the tumour to its surroundings
+_CONTRAST = (0.88, 1.62, 0.84)  # of the tumour to its surroundings
 _CONTRAST_SPREAD = (0.13, 0.26, 0.13)
 
 
@@ -99,7 +99,7 @@ def _draw_slices(random: np.random.Generator, site: str) -> int:
 
 def _draw_tumour(random: np.random.Generator, slices: int) -> Tumour:
     size, own = random.standard_normal(2)
-    share = np.clip(0.36 + 0.11 * (0.8 * size + 0.6 * own), 0.13, 0.66)
+    share = np.clip(0.345 + 0.11 * (0.8 * size + 0.6 * own), 0.13, 0.66)
     count = max(3, round(share * slices))
     centre = np.clip(random.normal(0.58, 0.13), 0.3, 0.82)
     first = round(centre * slices - count / 2)
@@ -109,11 +109,11 @@ def _draw_tumour(random: np.random.Generator, slices: int) -> Tumour:
     contrast = random.normal(_CONTRAST, _CONTRAST_SPREAD)
     return Tumour(
         slices=range(first, first + count),
-        area=float(np.exp(7.86 + 0.6 * np.clip(size, -2.2, 1.8))),
+        area=float(np.exp(7.68 + 0.6 * np.clip(size, -2.2, 1.8))),
         place=(float(side * np.clip(across, 0.14, 0.55)), float(np.clip(along, -0.55, 0.4))),
         elongation=float(np.clip(random.normal(0.66, 0.13), 0.35, 0.95)),
         angle=float(random.uniform(0, np.pi)),
-        contrast=_floats(np.clip(contrast, (0.65, 1.1, 0.65), (1.3, 2.4, 1.3))),
+        contrast=_floats(np.clip(contrast, (0.6, 1.1, 0.55), (1.2, 2.4, 1.2))),
         cyst=float(random.uniform(0.1, 0.35)) if random.random() < 0.15 else 0.0,
     )
 

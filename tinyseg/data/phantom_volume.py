@@ -29,10 +29,10 @@ class Volume:
         radius = np.sqrt(tumour.area / np.pi)
         self._crop = int(min(FRAME, 2 * round(2.1 * radius) + 20))
         cells = max(5, round(self._crop / max(6.0, 0.5 * radius)))
-        self._outline = smooth_noise(random, slices, cells, max(1.0, slices / 20))
+        self._outline = smooth_noise(random, slices, cells, max(0.9, slices / 24))
         self._lobes = smooth_noise(random, slices, 2 * cells, max(0.7, slices / 35))
         self._inside = [smooth_noise(random, slices, cells + 6, 1.0) for _ in range(3)]
-        self._drift = np.cumsum(random.normal(0, 0.6, (slices, 2)), axis=0)
+        self._drift = np.cumsum(random.normal(0, 0.8, (slices, 2)), axis=0)
         self._shading = random.normal(0, (0.05, 0.07, 0.05), (3, 3))
 
     def slice(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -66,7 +66,7 @@ class Volume:
             cyst = ndimage.gaussian_filter(core.astype(np.float32), _EDGE)
         for channel, plane in enumerate(picture.channels):
             own = spread(self._inside[channel][number], self._crop)[: share.shape[0], : share.shape[1]]
-            levels = tumour.contrast[channel] * self._gain(channel, number) * (1 + np.float32(0.13) * own)
+            levels = tumour.contrast[channel] * self._gain(channel, number) * (1 + np.float32(0.15) * own)
             levels += (np.float32((0.5, 0.2, 0.5)[channel]) - levels) * cyst
             part = plane[rows, columns]
             part += (levels - part) * share
@@ -92,7 +92,7 @@ class Volume:
         stretch = np.float32(np.sqrt(tumour.elongation))
         distance = np.hypot(along * stretch, across / stretch)
         distance *= np.float32(1 / np.sqrt(tumour.area / np.pi))
-        score = np.float32(0.34) * spread(self._outline[number], self._crop) - distance
+        score = np.float32(0.3) * spread(self._outline[number], self._crop) - distance
         score += np.float32(0.1) * spread(self._lobes[number], self._crop)
         near_border = np.maximum(0, 16 - picture.depth[rows, columns])
         beyond = np.maximum(0, -np.sign(tumour.place[0]) * picture.x[:, columns])
@@ -111,9 +111,8 @@ class Volume:
             signal = plane * columns * np.exp(along * y + bow * y**2)
             real, imaginary = random.standard_normal((2, FRAME, FRAME), np.float32)
             noise = np.float32(patient.noise[channel])
-            image[..., channel] = np.minimum(
-                np.hypot(signal + noise * real, noise * imaginary) + np.float32(0.5), 255
-            )
+            magnitude = np.sqrt((signal + noise * real) ** 2 + (noise * imaginary) ** 2)
+            image[..., channel] = np.minimum(magnitude + np.float32(0.5), 255)
         for channel in patient.missing:
             image[..., channel] = image[..., 1]
         return image
