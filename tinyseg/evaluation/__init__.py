@@ -1,28 +1,40 @@
 """Decisions, Dice in its meanings, intervals, baselines. Importing it brings no torch."""
 
 from tinyseg.evaluation.baselines import baselines
+from tinyseg.evaluation.chosen import Choice, Chosen, choose_pictures
 from tinyseg.evaluation.decisions import Predictor, decide, probabilities
 from tinyseg.evaluation.dice import ImageCounts, dice, iou
 from tinyseg.evaluation.evaluate import Evaluation, count_images, evaluate
 from tinyseg.evaluation.network import network_predictor
-from tinyseg.evaluation.run import evaluate_dataset, evaluate_run
+from tinyseg.evaluation.overlays import draw_overlay
+from tinyseg.evaluation.picture_files import PictureFile, find_pictures
+from tinyseg.evaluation.predict import predict_pictures
+from tinyseg.evaluation.run import evaluate_dataset, evaluate_run, keep_evaluation
 from tinyseg.evaluation.scores import difference, headline, read_table, score, write_table
 
 __all__ = [
+    "Choice",
+    "Chosen",
     "Evaluation",
     "ImageCounts",
+    "PictureFile",
     "Predictor",
     "baselines",
+    "choose_pictures",
     "count_images",
     "decide",
     "dice",
     "difference",
+    "draw_overlay",
     "evaluate",
     "evaluate_dataset",
     "evaluate_run",
+    "find_pictures",
     "headline",
     "iou",
+    "keep_evaluation",
     "network_predictor",
+    "predict_pictures",
     "probabilities",
     "read_table",
     "score",

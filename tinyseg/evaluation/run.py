@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation.baselines import baselines
+from tinyseg.evaluation.chosen import choose_pictures
 from tinyseg.evaluation.decisions import Predictor
 from tinyseg.evaluation.evaluate import Evaluation, evaluate
 from tinyseg.evaluation.scores import write_table
@@ -22,7 +23,7 @@ def evaluate_run(
 ) -> Evaluation:
     """Evaluates a run's network on a part of its own data, baselines beside.
 
-    The test part's result is written into the run as ``evaluation.json`` and ``evaluation.csv``.
+    The test part's result is written into the run (`keep_evaluation`).
 
     Args:
         run: its record and split say on what and how.
@@ -33,13 +34,11 @@ def evaluate_run(
     Raises:
         TinysegError: the data are not there, or no longer what the run's split names.
     """
-    from tinyseg.data import open_dataset
-
-    record = run.record
+    record, chosen = run.record, choose_pictures(run, part=part)
     evaluation = evaluate_dataset(
         predictor,
-        open_dataset(record.data.source),
-        run.split.keys(part),
+        chosen.dataset,
+        chosen.keys,
         record.preprocessing,
         subject=run.name,
         part=part,
@@ -47,9 +46,14 @@ def evaluate_run(
         progress=progress,
     )
     if part == "test":
-        write_table(run.path / "evaluation.csv", evaluation.table)
-        run.write("evaluation.json", evaluation.record)
+        keep_evaluation(run, evaluation)
     return evaluation
+
+
+def keep_evaluation(run: Run, evaluation: Evaluation) -> None:
+    """Writes ``evaluation.csv`` and ``evaluation.json`` into a run."""
+    write_table(run.path / "evaluation.csv", evaluation.table)
+    run.write("evaluation.json", evaluation.record)
 
 
 def evaluate_dataset(
@@ -61,6 +65,7 @@ def evaluate_dataset(
     subject: str,
     part: str,
     threshold: float = 0.5,
+    batch_size: int = 16,
     progress: Progress = silent,
 ) -> Evaluation:
     """Evaluates whatever predicts on some keys of a dataset, baselines beside.
@@ -73,6 +78,7 @@ def evaluate_dataset(
         subject: what is evaluated, for the record.
         part: which part of the dataset the keys are, for the record.
         threshold: from this probability on, a pixel belongs to the class.
+        batch_size: pictures a call of the predictor.
         progress: told while pictures are read, baselines computed and pictures predicted.
 
     Raises:
@@ -93,6 +99,7 @@ def evaluate_dataset(
         classes=dataset.classes,
         groups_are_volumes=dataset.groups_are_volumes,
         threshold=threshold,
+        batch_size=batch_size,
         baselines=baselines(dataset, pictures, progress),
         progress=progress,
     )

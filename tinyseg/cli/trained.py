@@ -1,0 +1,41 @@
+"""Subjects that were trained: runs, and files exported from them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyseg.errors import UsageError
+
+if TYPE_CHECKING:
+    from tinyseg.exporters import Subject
+
+
+def resolve_trained(text: str, runs: Path) -> "Subject":
+    """Resolves a subject that has weights worth scoring.
+
+    Raises:
+        UsageError: it is nothing known, a network's name, which stands for fresh weights, or tells
+            several classes apart, where masks have one.
+    """
+    from tinyseg.exporters import resolve
+
+    subject = resolve(text, runs=runs)
+    if subject.run is None and subject.artifact is None:
+        raise UsageError(
+            f"{text} is a network's name, which stands for fresh weights that learnt nothing.",
+            f"Train it first: tinyseg train --model {text} --data phantom",
+        )
+    if len(subject.classes) > 1:
+        raise UsageError(
+            f"{text} tells {len(subject.classes)} classes apart; masks here have one.",
+            "Name a network of a single class.",
+        )
+    return subject
+
+
+def pictures_a_call(subject: "Subject") -> int:
+    """How many pictures its predictor takes at once.
+
+    Every call of an artifact's runtime is a process of its own, which takes as long to start as
+    some tens of inferences.
+    """
+    return 64 if subject.artifact else 16
