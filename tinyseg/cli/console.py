@@ -47,7 +47,7 @@ def emit(document: Document, view: RenderableType) -> None:
 def say(message: RenderableType) -> None:
     """Prints a note, unless --quiet."""
     if not settings.quiet:
-        notes.print(message)
+        notes.print(message, soft_wrap=True)  # so that a path or command can be copied
 
 
 @contextmanager

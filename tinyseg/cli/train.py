@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
-
 from tinyseg.cli import console
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Threads, Verbose
 from tinyseg.errors import UsageError
@@ -36,9 +35,7 @@ def train(
     optimizer: Annotated[
         Literal["adam", "adamw"], typer.Option("--optimizer")
     ] = _DEFAULT.optimizer,
-    weight_decay: Annotated[
-        float, typer.Option("--weight-decay", min=0)
-    ] = _DEFAULT.weight_decay,
+    weight_decay: Annotated[float, typer.Option("--weight-decay", min=0)] = _DEFAULT.weight_decay,
     schedule: Annotated[
         Literal["constant", "cosine"],
         typer.Option("--schedule", help="After the warm-up; cosine goes down to 0."),
@@ -73,9 +70,7 @@ def train(
     validation_share: Annotated[
         float, typer.Option("--validation-share", min=0, max=1)
     ] = _DEFAULT.validation_share,
-    test_share: Annotated[
-        float, typer.Option("--test-share", min=0, max=1)
-    ] = _DEFAULT.test_share,
+    test_share: Annotated[float, typer.Option("--test-share", min=0, max=1)] = _DEFAULT.test_share,
     patience: Annotated[
         int | None,
         typer.Option(
@@ -179,14 +174,18 @@ def _require_alone(context: typer.Context) -> None:
     given = [
         parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name not in _OF_RESUME
-        and context.get_parameter_source(parameter.name or "").name == "COMMANDLINE"
+        if parameter.name not in _OF_RESUME and _was_given(context, parameter.name)
     ]
     if given:
         raise UsageError(
             f"A resumed training has its own settings, so {' and '.join(given)} cannot change it.",
             "Say --resume RUN alone.",
         )
+
+
+def _was_given(context: typer.Context, name: str | None) -> bool:
+    source = context.get_parameter_source(name or "")
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _augmentations(text: str) -> list[Augmentation]:

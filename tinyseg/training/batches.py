@@ -34,7 +34,9 @@ class Shuffled(Sampler[int]):
         return self.length
 
     def __iter__(self) -> Iterator[int]:
-        return iter(np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist())
+        return iter(
+            np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist()
+        )
 
 
 class _InMemory(Dataset[Batch]):
@@ -65,7 +67,7 @@ def _loader(pictures: Pictures, batch_size: int, sampler: Sampler[int] | None) -
         _InMemory(pictures),
         batch_size=batch_size,
         sampler=sampler,
-        collate_fn=_as_it_is,
+        collate_fn=_as_it_is,  # pyright: ignore[reportArgumentType]
         # The loader draws a number an epoch; not from the generator that augmentation uses.
         generator=torch.Generator(),
     )

@@ -1,10 +1,9 @@
 """One network in training, as Lightning wants it."""
 
-from typing import Any
-
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -83,7 +82,7 @@ class Segmentation(L.LightningModule):
         self.log("dice", headline(scores)[1].mean)
         self.log("dice_pooled", scores.pooled)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser, and a schedule that takes a step a batch."""
         optimiser = make_optimiser(self.network.parameters(), self.protocol)
         steps = int(self.trainer.estimated_stepping_batches)

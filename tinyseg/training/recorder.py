@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 from safetensors.torch import save_file
+from torch import nn
 
 from tinyseg.errors import TinysegError
 from tinyseg.progress import Progress
@@ -80,9 +81,10 @@ class Recorder(Checkpoint):
         self.history.append(row)
         self.seconds += time.monotonic() - self._begun
         if self.best is row:
-            weights = pl_module.network.state_dict()
+            network: nn.Module = pl_module.network  # pyright: ignore[reportAssignmentType]
             with whole_file(self.run.best_weights) as temporary:
-                save_file({name: w.cpu().contiguous() for name, w in weights.items()}, temporary)
+                weights = network.state_dict().items()
+                save_file({name: w.cpu().contiguous() for name, w in weights}, temporary)
         self._write_history()
         with whole_file(self.run.last_checkpoint) as temporary:
             trainer.save_checkpoint(temporary)
@@ -121,9 +123,7 @@ class Recorder(Checkpoint):
         self.run.update(
             epochs_done=len(self.history),
             seconds=self.seconds,
-            best=Best(
-                epoch=int(best["epoch"]), dice=best["validation_dice"], measure=self.measure
-            ),
+            best=Best(epoch=int(best["epoch"]), dice=best["validation_dice"], measure=self.measure),
         )
 
 

@@ -60,9 +60,7 @@ def train(
     protocol, arguments = protocol or Protocol(), dict(arguments or {})
     dataset = open_dataset(data)
     torch.manual_seed(protocol.seed)
-    network = build(
-        model, in_channels=dataset.channels, classes=len(dataset.classes), **arguments
-    )
+    network = build(model, in_channels=dataset.channels, classes=len(dataset.classes), **arguments)
     _try(network, dataset.channels, protocol.size)
     pictures = load_pictures(dataset, dataset.keys, protocol.size, progress)
     split = make_split(
