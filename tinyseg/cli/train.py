@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
+
 from tinyseg.cli import console
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Threads, Verbose
 from tinyseg.errors import UsageError
