@@ -1,7 +1,7 @@
 """One file a format; parity, manifests, and what a command works on. Importing brings no torch."""
 
 from tinyseg.exporters.base import Details, Exporter, Session
-from tinyseg.exporters.export import export, export_all, require_parity
+from tinyseg.exporters.export import export, export_all, require_formats, require_parity
 from tinyseg.exporters.subject import Subject, resolve
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Subject",
     "export",
     "export_all",
+    "require_formats",
     "require_parity",
     "resolve",
 ]
