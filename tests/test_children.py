@@ -81,6 +81,12 @@ except KeyError:
     assert "cleaning up" in shown
 
 
+def test_colours_stay_behind(child):
+    coloured = r"raise ValueError('\033[96mred\033[0m and blue')"
+    with pytest.raises(ChildError, match="ValueError: red and blue$"):
+        child(coloured)
+
+
 def test_long_last_words_are_cut(child):
     with pytest.raises(ChildError) as caught:
         child("raise ValueError('x' * 10_000)")

@@ -20,6 +20,7 @@ from tinyseg.errors import ChildError
 _LAST_WORDS = 400  # characters that an error message carries
 _TAIL = 8000  # characters of output that --verbose shows
 _EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt|Exit)\b.*", re.MULTILINE)
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class ChildOutputError(Exception):
@@ -109,6 +110,7 @@ def _ending(code: int) -> str:
 
 def _last_words(text: str) -> str:
     """The last exception that a text names, else its last line."""
+    text = _COLOURS.sub("", text)
     lines = _EXCEPTION.findall(text) or text.strip().splitlines() or ["it said nothing."]
     last = " ".join(lines[-1].split())
     return last if len(last) <= _LAST_WORDS else last[:_LAST_WORDS] + " …"

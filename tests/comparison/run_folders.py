@@ -95,7 +95,7 @@ def exported(run: Run, format_: str, *, passed: bool = True, created: str = "202
     """Adds a manifest of an artifact of 250 kB that passed parity or failed it."""
     name = f"{run.name}.{format_}" + ("" if passed else ".failed")
     parity = Parity(
-        max_abs=0.1, mean_abs=0.1, flips=0.1, images=1, tolerance=0.001, passed=passed
+        max_abs=0.1, mean_abs=0.1, flips=0.1, logits=0.1, images=1, tolerance=0.001, passed=passed
     )  # fmt: skip
     accuracy = Accuracy(
         measure="per_volume", dice=0.7, run_dice=0.7, difference=0, ci95=None, images=18

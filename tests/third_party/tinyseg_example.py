@@ -19,7 +19,18 @@ def _threshold(in_channels: int = 3, classes: int = 1, taps: int = 1) -> nn.Modu
     return nn.Conv2d(in_channels, classes, taps, padding=taps // 2)
 
 
+class _Branching(nn.Conv2d):
+    """Decides by the numbers it sees, which no exporter can follow."""
+
+    def __init__(self, in_channels: int = 3, classes: int = 1) -> None:
+        super().__init__(in_channels, classes, 1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input if input.mean().item() > 0 else -input)
+
+
 ONE_LAYER = Network(_threshold, family="Example")
+BRANCHING = Network(_Branching, family="Example")
 
 
 class Discs:

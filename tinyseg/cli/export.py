@@ -11,6 +11,7 @@ from rich.table import Table
 from tinyseg.cli import console
 from tinyseg.cli.fresh import Classes, InChannels, Seed, Size, SubjectName, resolve_subject
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
+from tinyseg.errors import UsageError
 from tinyseg.runs.records import ArtifactRecord, ExportDocument
 
 
@@ -58,16 +59,24 @@ def export(
         settings=settings,
         seed=seed,
     )
-    names = [name.strip() for name in formats.split(",") if name.strip()]
+    names = _names(formats)
     with console.progress() as progress:
         records = export_all(resolved, names, out=out, check_accuracy=accuracy, progress=progress)
-    console.emit(ExportDocument(artifacts=records), _view(records))
+    console.emit(ExportDocument(artifacts=records), view(records))
     require_parity(records)
     console.say(f"Written to {Path(records[0].path).parent}, each with its manifest.")
     console.say(f"Next: tinyseg profile {subject if resolved.run else records[0].path}")
 
 
-def _view(records: list[ArtifactRecord]) -> RenderableType:
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"--format {text} should name formats, separated by commas.")
+    return list(dict.fromkeys(names))
+
+
+def view(records: list[ArtifactRecord]) -> RenderableType:
+    """The table of exported files."""
     table = Table(title="Artifacts", title_justify="left", caption_justify="left", box=box.SIMPLE)
     table.padding = 0
     table.add_column("file", overflow="fold")

@@ -91,9 +91,9 @@ def _view(document: ProfileDocument, name: str) -> RenderableType:
     shape = "x".join(str(side) for side in profiles[0].input)
     table = Table(title=f"{name} at {shape}, milliseconds", title_justify="left", box=box.SIMPLE)
     table.padding = 0
-    table.add_column("runtime")
-    for column in ("threads", "p50", "its 95 %", "p90", "p99", "cold", "KB", "MB rise"):
-        table.add_column(column, justify="right")
+    table.add_column("runtime", overflow="fold")
+    for column in ("threads", "p50", "its 95 %", "p90", "p99", "cold", "KB", "MB\nrise"):
+        table.add_column(column, justify="right", overflow="fold")
     table.add_column("trusted")
     for record in profiles:
         table.add_row(*_row(record))

@@ -3,15 +3,27 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from tinyseg.children import serve
-from tinyseg.exporters.base import load_exporter
+from tinyseg.exporters.base import Details, load_exporter
 from tinyseg.runs.records import Contents
+
+
+class ConversionError(Exception):
+    """What a converter's error comes down to; converters wrap it in pages of advice."""
 
 
 def main() -> None:
     """Reads a request, as `tinyseg.exporters.convert` writes it, and answers with the details."""
-    request = json.load(sys.stdin)
+    try:
+        serve(_convert(json.load(sys.stdin))._asdict())
+    except Exception as error:
+        first = _first_cause(error)
+        raise ConversionError(f"{type(first).__name__}: {first}") from error
+
+
+def _convert(request: dict[str, Any]) -> Details:
 
     import torch
     from safetensors.torch import load_file
@@ -29,8 +41,13 @@ def main() -> None:
     torch.manual_seed(0)
     example = torch.rand(contents.input.shape)
     exporter = load_exporter(request["format"])
-    details = exporter.export(network.eval(), example, Path(request["path"]), contents)
-    serve(details._asdict())
+    return exporter.export(network.eval(), example, Path(request["path"]), contents)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 if __name__ == "__main__":

@@ -60,10 +60,7 @@ def export_all(
     progress: Progress = silent,
 ) -> list[ArtifactRecord]:
     """As `export`, but a file that fails parity only says so in its record."""
-    exporters = [load_exporter(name) for name in formats]
-    for exporter in exporters:
-        what = f"Export to {exporter.name}"
-        require(exporter, (*exporter.converts_with, *exporter.runs_with), what)
+    exporters = require_formats(formats)
     network = subject.network()
     for exporter in exporters:
         reason = exporter.supports(network)
@@ -80,14 +77,29 @@ def export_all(
     return records
 
 
+def require_formats(formats: Sequence[str]) -> list[Exporter]:
+    """The exporters of formats, all of whose packages are installed.
+
+    Raises:
+        UsageError: no such format.
+        MissingExtraError: a format's packages are not installed.
+    """
+    exporters = [load_exporter(name) for name in formats]
+    for exporter in exporters:
+        what = f"Export to {exporter.name}"
+        require(exporter, (*exporter.converts_with, *exporter.runs_with), what)
+    return exporters
+
+
 def require_parity(records: Sequence[ArtifactRecord]) -> None:
     """Raises a `ParityError` if a file failed parity."""
     failed = [record for record in records if record.parity and not record.parity.passed]
     if failed:
         worst = max(record.parity.max_abs for record in failed if record.parity)
+        logits = max(record.parity.logits for record in failed if record.parity)
         raise ParityError(
             f"{', '.join(Path(record.path).name for record in failed)} failed parity: "
-            f"probabilities differ by up to {worst:.2g}.",
+            f"probabilities differ by up to {worst:.2g}, logits by {logits:.2g} of their range.",
             "Do not ship it; the other formats may do. Its manifest has the figures.",
         )
 

@@ -287,11 +287,12 @@ class CountRecord(Document):
 
 
 class Parity(Value):
-    """How far an artifact's probabilities are from its network's, on real pictures."""
+    """How far an artifact's probabilities are from its network's, on the same pictures."""
 
     max_abs: float
     mean_abs: float
     flips: float = Field(description="share of pixels whose label changes")
+    logits: float = Field(description="largest difference of a logit over the logits' range")
     images: int
     tolerance: float
     passed: bool
