@@ -36,6 +36,13 @@ def test_a_folder_keeps_its_folders():
     assert found("a") == {"a/x.png": "out/x.png", "a/b/x.tif": "out/b/x.png"}
 
 
+def test_linked_folders_are_searched_once_even_where_links_lead_back():
+    touch("b/x.png", "a/y.png")
+    Path("a/there").symlink_to(Path("b").resolve())
+    Path("b/back").symlink_to(Path("a").resolve())
+    assert found("a") == {"a/y.png": "out/y.png", "a/there/x.png": "out/there/x.png"}
+
+
 def test_equal_names_in_different_folders_stay_apart():
     touch("a/x.png", "b/x.png", "b/c/y.png")
     assert found("a", "b/c/../x.png") == {"a/x.png": "out/a/x.png", "b/c/../x.png": "out/b/x.png"}

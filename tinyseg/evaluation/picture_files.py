@@ -54,7 +54,12 @@ def _below(folder: Path, out: Path) -> Iterator[Path]:
 
     if not folder.is_dir():
         raise TinysegError(f"There is no picture or folder '{folder}'.")
-    for place, folders, names in os.walk(folder):
+    seen: set[Path] = set()  # links may lead back
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if Path(place).resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(Path(place).resolve())
         folders[:] = sorted(name for name in folders if _is_searched(Path(place, name), out))
         pictures = sorted(name for name in names if Path(name).suffix.lower() in ENDINGS)
         stems = {Path(name).stem for name in pictures}
