@@ -39,7 +39,9 @@ class PhantomDataset:
     groups_are_volumes = True
     threshold_channel: int | None = _FLAIR
 
-    def __init__(self, patients: int = _DEFAULTS["patients"], seed: int = _DEFAULTS["seed"]) -> None:
+    def __init__(
+        self, patients: int = _DEFAULTS["patients"], seed: int = _DEFAULTS["seed"]
+    ) -> None:
         self.source = _source(patients, seed)
         self._seed = seed
         self._places = {
@@ -72,7 +74,7 @@ class PhantomDataset:
         number, place = self._places[key]
         with _rendering:  # one thread draws a patient, the others wait for it
             volume = _volume(self._seed, number)
-        image, mask = volume.slice(place)
+        image, mask = volume.render(place)
         return Sample(image, mask, key, self.group(key))
 
 

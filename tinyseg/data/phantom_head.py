@@ -17,6 +17,7 @@ _SCALP = (2.6, 2.7, 2.4)
 _SKULL = (0.45, 0.2, 0.6)
 _FLUID = (0.3, 0.08, 0.3)
 _AIR_CAVITY = 0.08
+_OWN = (0.13, 0.08, 0.16)  # texture that the other channels do not share
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,16 @@ class Head:
         self._face = smooth_noise(random, slices, 32, drift)
         self._ventricles = float(np.exp(random.normal(0, 0.3)))
         self._bend = random.normal(0, 0.02, 3)
-        self._lean = float(random.normal(1.15, 0.25))  # the higher, the less fat in the face
+        self._leanness = float(random.normal(1.12, 0.25))  # the higher, the less fat in the face
 
-    def slice(self, number: int) -> Slice:
+    def draw(self, number: int) -> Slice:
         """Draws a slice, 0 at the bottom."""
         row = self._outline[number]
         outside = row[self._angle] - self._radius  # depth below the skin
-        depth = outside - (self._scalp[number] + self._skull[number])[self._angle]
+        bone = outside - self._scalp[number][self._angle]
+        depth = bone - self._skull[number][self._angle]
         skin = ramp(outside, 2.2)
-        scalp = ramp(self._scalp[number][self._angle] - outside, 2.0)
+        scalp = ramp(-bone, 2.0)
         brain = ramp(depth, 2.5)
         face, cavity, fat = self._face_parts(number)
         brain_levels = self._brain(number, depth)
@@ -76,7 +78,7 @@ class Head:
         for channel in range(3):
             soft = np.float32(0.75) + np.float32(1.1 + 0.5 * (channel != 1)) * fat
             soft -= (soft - np.float32(_AIR_CAVITY)) * cavity
-            inner = brain_levels[channel] * (1 + np.float32(0.09) * own[channel])
+            inner = brain_levels[channel] * (1 + np.float32(_OWN[channel]) * own[channel])
             inner += (soft - inner) * face
             inner = _SKULL[channel] + (inner - np.float32(_SKULL[channel])) * brain
             inner += (np.float32(_SCALP[channel]) * (1 + 0.15 * own[channel]) - inner) * scalp
@@ -106,7 +108,8 @@ class Head:
         height = self._heights[number]
         fold = spread(self._folds[number])
         cortex = np.exp(np.maximum(depth, 0) * np.float32(-1 / (20 + 30 * max(0, height - 0.55))))
-        grey = np.exp(-((fold * np.float32(1.5)) ** 2)) * (np.float32(0.4) + np.float32(0.6) * cortex)
+        deep = np.float32(0.4) + np.float32(0.6) * cortex
+        grey = np.exp(-((fold * np.float32(1.5)) ** 2)) * deep
         sulcus = np.exp(-((fold * np.float32(4.5)) ** 2)) * cortex
         texture = np.float32(0.11) * spread(self._coarse[number])
         texture += np.float32(0.12) * spread(self._fine[number])
@@ -115,21 +118,23 @@ class Head:
         fluid = np.maximum(fluid, ventricle)
         channels: list[Plane] = []
         for channel, bright in enumerate((-0.25, 0.2, -0.15)):
-            levels = 1 + texture + np.float32(bright) * grey
+            levels = np.asarray(1 + texture + np.float32(bright) * grey, np.float32)
             if channel == 1:
                 levels += np.float32(0.35) * lining
-            channels.append(levels + (np.float32(_FLUID[channel]) - levels) * fluid)
+            levels += (np.float32(_FLUID[channel]) - levels) * fluid
+            channels.append(levels)
         return channels
 
     def _fissure(self, number: int) -> Plane:
         height, y = self._heights[number], self.y / np.float32(self.half_heights[number])
         middle = self._midline(number)
         open_ = np.clip(np.abs(y + 0.03) * 4 - 1.2 + 6 * max(0, height - 0.68), 0, 1)
-        strength = 0.8 * float(np.clip((height - 0.3) / 0.1, 0, 1))
-        return np.float32(strength) * open_ * np.exp(-(((self.x - middle) / np.float32(1.5)) ** 2))
+        strength = np.float32(0.8 * np.clip((height - 0.3) / 0.1, 0, 1)) * open_
+        line: Plane = np.exp(-(((self.x - middle) / np.float32(1.5)) ** 2))
+        return strength.astype(np.float32) * line
 
     def _midline(self, number: int) -> Plane:
-        """x of the midline, a column: slightly bent."""
+        """Where the midline is, x by row: slightly bent."""
         y = self.y / np.float32(self.half_heights[number])
         shift, lean, bow = self._bend * self.half_widths[number]
         return (shift + lean * y + bow * np.sin(3 * y)).astype(np.float32)
@@ -153,17 +158,21 @@ class Head:
     def _face_parts(self, number: int) -> tuple[Plane, Plane, Plane]:
         """Where face and base of the skull are instead of brain; their air, their fat."""
         height = self._heights[number]
-        border = np.interp(height, (0, 0.1, 0.2, 0.3, 0.38, 0.42), (0.8, 0.25, -0.1, -0.4, -0.75, -1.4))
+        border = np.interp(
+            height, (0, 0.1, 0.2, 0.3, 0.38, 0.42), (0.8, 0.25, -0.1, -0.4, -0.75, -1.4)
+        )
         y = self.y / np.float32(self.half_heights[number])
         if border <= -1.4:
             nothing = np.zeros((FRAME, FRAME), np.float32)
             return nothing, nothing, nothing
         field = spread(self._face[number])
         field = (field + field[:, ::-1]) * np.float32(0.7)
-        face = ramp((border - y + np.float32(0.08) * field) * np.float32(self.half_heights[number]), 6)
+        face = ramp(
+            (border - y + np.float32(0.08) * field) * np.float32(self.half_heights[number]), 6
+        )
         rim = 4 * face * (1 - face)  # bone between face and brain
         cavity = np.maximum(ramp(-field - np.float32(0.75), 0.5), rim)
-        return face, cavity, ramp(field - np.float32(self._lean), 0.7)
+        return face, cavity, ramp(field - np.float32(self._leanness), 0.7)
 
 
 def _around(

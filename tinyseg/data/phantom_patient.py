@@ -14,7 +14,11 @@ _LEVELS = (53.0, 52.0, 53.0)  # grey level of brain: before contrast, FLAIR, aft
 _LEVEL_SPREAD = 0.28
 _LEVEL_CORRELATION = np.array([[1, 0.25, 0.43], [0.25, 1, 0.61], [0.43, 0.61, 1]])
 _NOISE = (1.1, 2.2, 1.3)  # grey levels
-_CONTRAST = (0.88, 1.62, 0.84)  # of the tumour to its surroundings
+_CONTRAST = (
+    0.88,
+    1.62,
+    0.84,
+)  # of the tumour to plain brain: 0.96, 1.65, 0.92 to what is around it
 _CONTRAST_SPREAD = (0.13, 0.26, 0.13)
 
 
@@ -73,14 +77,12 @@ def draw_patient(random: np.random.Generator) -> Patient:
     if site == "FG":  # scanned closer: heads that touch the frame
         height *= random.uniform(0.95, 1.25)
     width = height * float(np.clip(random.normal(0.79, 0.035), 0.72, 0.9))
-    levels = _LEVELS * np.exp(
-        random.multivariate_normal(np.zeros(3), _LEVEL_CORRELATION * _LEVEL_SPREAD**2)
-    )
+    scales = np.exp(random.multivariate_normal(np.zeros(3), _LEVEL_CORRELATION * _LEVEL_SPREAD**2))
     missing = random.random()
     return Patient(
         slices=slices,
-        levels=_floats(levels.clip(18, 110)),
-        noise=_floats(_NOISE * np.exp(random.normal(0, 0.3, 3))),
+        levels=_floats(np.clip(np.multiply(_LEVELS, scales), 18, 110)),
+        noise=_floats(np.multiply(_NOISE, np.exp(random.normal(0, 0.3, 3)))),
         missing=(0, 2) if missing < 0.05 else (2,) if missing < 0.09 else (),
         half_width=width,
         half_height=height,
