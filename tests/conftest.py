@@ -12,6 +12,19 @@ from tinyseg import plugins
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
 
+#: Makes packages look as if they were not installed, in whatever process starts with it.
+HIDE = """
+import os, sys
+class Hidden:
+    def __init__(self, finder): self.finder = finder
+    def __getattr__(self, name): return getattr(self.finder, name)
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in os.environ["HIDDEN"].split(","):
+            return None
+        return self.finder.find_spec(name, path, target)
+sys.meta_path[:] = [Hidden(finder) for finder in sys.meta_path]
+"""
+
 OnceForAll = Callable[[str, Callable[[Path], object]], Path]
 
 
@@ -33,6 +46,15 @@ def third_party(monkeypatch) -> Iterator[None]:
     plugins.found.cache_clear()
     yield
     plugins.found.cache_clear()
+
+
+@pytest.fixture
+def hide(tmp_path) -> Callable[..., dict[str, str]]:
+    """Variables for a process to which the named packages are not installed."""
+    folder = tmp_path / "hide"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HIDE)
+    return lambda *packages: {"PYTHONPATH": str(folder), "HIDDEN": ",".join(packages)}
 
 
 @pytest.fixture(scope="session")

@@ -14,28 +14,6 @@ from tinyseg.runs.records import ExportDocument
 
 UL, UNET = "ul-vm-unet-drawn-1", "unet-drawn-1"
 
-#: Makes packages look as if they were not installed, in whatever process starts with it.
-HIDE = """
-import os, sys
-class Hidden:
-    def __init__(self, finder): self.finder = finder
-    def __getattr__(self, name): return getattr(self.finder, name)
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in os.environ["HIDDEN"].split(","):
-            return None
-        return self.finder.find_spec(name, path, target)
-sys.meta_path[:] = [Hidden(finder) for finder in sys.meta_path]
-"""
-
-
-@pytest.fixture
-def hide(tmp_path):
-    """Variables for a process to which packages are not installed."""
-    folder = tmp_path / "hide"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(HIDE)
-    return lambda *packages: {"PYTHONPATH": str(folder), "HIDDEN": ",".join(packages)}
-
 
 def test_json_is_one_document_and_the_rest_stands_apart(exported_runs):
     output = (exported_runs / f"{UL}.json").read_text()

@@ -102,13 +102,14 @@ def _weights(path: Path, label: str, subject: Subject, batch: int) -> Target:
 
 
 def _artifacts(subject: Subject) -> list[Target]:
+    """Those that passed parity; a file that changed since is refused."""
     assert subject.run
     records = [manifest.artifact for manifest in subject.run.manifests]
-    return [
-        _artifact(subject.run.artifacts / Path(record.path).name, record, subject)
-        for record in records
-        if record.parity is None or record.parity.passed
-    ]
+    good = [record for record in records if record.parity is None or record.parity.passed]
+    paths = [subject.run.artifacts / record.path for record in good]
+    for path in paths:
+        resolve(str(path))
+    return [_artifact(path, record, subject) for path, record in zip(paths, good, strict=True)]
 
 
 def _artifact(path: Path, record: ArtifactRecord, subject: Subject) -> Target:
