@@ -77,6 +77,8 @@ def _in_bars(bars: Bars) -> Progress:
     def show(what: str, done: int, total: int | None, figures: str) -> None:
         if what not in tasks:
             tasks[what] = bars.add_task(what, total=total, figures=figures)
+        elif done < bars.tasks[tasks[what]].completed:  # the same work, on something else
+            bars.reset(tasks[what])
         bars.update(tasks[what], completed=done, total=total, figures=figures)
 
     return show
@@ -85,10 +87,14 @@ def _in_bars(bars: Bars) -> Progress:
 def _in_lines() -> Progress:
     begun: dict[str, float] = {}
     last_shown: dict[str, float] = {}
+    last_done: dict[str, int] = {}
 
     def show(what: str, done: int, total: int | None, figures: str) -> None:
         now = time.monotonic()
+        if done < last_done.get(what, 0):  # the same work, on something else
+            begun[what] = now
         begun.setdefault(what, now)
+        last_done[what] = done
         ended = total is not None and done >= total
         if not ended and now - last_shown.get(what, float("-inf")) < _SECONDS_BETWEEN_LINES:
             return

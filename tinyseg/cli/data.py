@@ -1,5 +1,260 @@
 """`tinyseg data`."""
 
+from pathlib import Path
+from typing import Annotated, Literal
+
 import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tinyseg.cli import console
+from tinyseg.cli.options import Json, Quiet, Verbose
+from tinyseg.errors import ExitCode
+from tinyseg.runs.records import (
+    CheckDocument,
+    DescribeDocument,
+    PartDescribed,
+    Protocol,
+    Quartiles,
+    SplitDescribed,
+)
 
 data = typer.Typer(no_args_is_help=True, help="Fetch, describe, check and make datasets.")
+
+_DEFAULTS = Protocol()
+_COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder (its kind is recognised), 'phantom' for synthetic volumes, or KIND:FOLDER.",
+    ),
+]
+
+
+@data.command()
+def describe(
+    source: Source,
+    split: Annotated[
+        Literal["patient", "image"], typer.Option("--split", help="What a split keeps whole.")
+    ] = _DEFAULTS.split,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split.")] = _DEFAULTS.seed,
+    validation_share: Annotated[
+        float, typer.Option("--validation-share", help="Of the groups or images.")
+    ] = _DEFAULTS.validation_share,
+    test_share: Annotated[
+        float, typer.Option("--test-share", help="Of the groups or images.")
+    ] = _DEFAULTS.test_share,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", help="Draw images with and without foreground by part: a .png, .svg or .pdf."
+        ),
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Tells what a dataset holds, and what a split makes of it.
+
+    The split is the one that tinyseg train makes from the same options. With
+    --split image, slices of one patient come to stand on both sides: how much
+    that gives away is shown too.
+
+    Example: tinyseg data describe phantom --plot figure-1.png
+    """
+    from tinyseg.comparison.pictures import check_suffix
+    from tinyseg.data import describe_data, open_dataset, plot_parts
+
+    if plot is not None:
+        check_suffix(plot)
+    dataset = open_dataset(source)
+    with console.progress() as progress:
+        document = describe_data(
+            dataset,
+            by=split,
+            seed=seed,
+            validation_share=validation_share,
+            test_share=test_share,
+            progress=progress,
+        )
+    if plot is not None:
+        plot_parts(document, plot)
+    console.emit(document, _description(document))
+    if plot is not None:
+        console.say(f"Drawn to {plot}.")
+
+
+@data.command()
+def check(
+    source: Source, json_: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Reads every file and lists all problems at once.
+
+    Errors keep a picture from being used, and make the exit code 1; warnings
+    should be looked at; notes may explain what is seen later.
+
+    Example: tinyseg data check my-pictures
+    """
+    from tinyseg.data import check_data
+
+    with console.progress() as progress:
+        document = check_data(source, progress)
+    console.emit(document, _problems(document))
+    if any(problem.severity == "error" for problem in document.problems):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@data.command()
+def fetch(
+    name: Annotated[
+        Literal["lgg"], typer.Argument(metavar="NAME", help="Which dataset: lgg, from Kaggle.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder to copy it to, instead of the downloader's own."),
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Downloads a public dataset, after telling its licence.
+
+    Example: tinyseg data fetch lgg --out lgg
+    """
+    from tinyseg.data.fetch import LGG_TERMS, fetch_lgg
+
+    console.say(Text(LGG_TERMS))
+    folder = fetch_lgg(out)
+    console.output.print(str(folder), highlight=False, soft_wrap=True)
+    console.say(f"Next: tinyseg data describe {folder}")
+
+
+@data.command()
+def make(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to; missing or empty.")],
+    patients: Annotated[
+        int, typer.Option("--patients", min=1, max=999, help="Volumes to make.")
+    ] = 40,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Writes the phantom as TIFF files in the layout of the LGG set.
+
+    Example: tinyseg data make phantom-files --patients 10
+    """
+    from tinyseg.data.make import make_phantom
+
+    with console.progress() as progress:
+        made = make_phantom(folder, patients=patients, seed=seed, progress=progress)
+    console.output.print(str(folder), highlight=False, soft_wrap=True)
+    console.say(f"{len(made.keys):,} slices of {patients:,} synthetic patients.")
+    console.say(f"Next: tinyseg train --data {folder}")
+
+
+def _description(document: DescribeDocument) -> RenderableType:
+    views: list[RenderableType] = [_facts(document)]
+    if document.split is None:
+        views.append(Text("Too few groups or images for a split."))
+    else:
+        views.append(_parts(document.split, document.data.groups_are_volumes))
+        views += [Text(line, style="bold red") for line in _leaks(document.split)]
+    return Group(*views)
+
+
+def _facts(document: DescribeDocument) -> Table:
+    used = document.data
+    group = "volumes" if used.groups_are_volumes else "groups"
+    table = Table(box=None, show_header=False, title=used.source, title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("kind", used.kind)
+    table.add_row("images", f"{used.images:,} in {used.groups:,} {group}")
+    if used.groups_are_volumes:
+        table.add_row("images a volume", _spread(document.images_per_group))
+    table.add_row("sizes", _sizes(document.sizes))
+    marked = document.images_with_foreground
+    table.add_row(
+        f"with {used.classes[0]}", f"{marked:,} images ({marked / used.images:.1%} of them)"
+    )
+    table.add_row("foreground", f"{document.foreground_share:.2%} of all pixels")
+    table.add_row("its area, px", _spread(document.areas))
+    if document.contrast is not None:
+        table.add_row("its contrast", f"{_spread(document.contrast, '.2f')} to what is around it")
+    if document.noise is not None:
+        table.add_row("noise, levels", _spread(document.noise, ".1f"))
+    return table
+
+
+def _spread(quartiles: Quartiles | None, form: str = ",.0f") -> str:
+    if quartiles is None:
+        return "no foreground"
+    q = quartiles
+    low, high = format(q.least, form), format(q.most, form)
+    middle = " / ".join(format(value, form) for value in (q.lower, q.median, q.upper))
+    return f"{middle} (quartiles; {low} to {high})"
+
+
+def _sizes(sizes: dict[str, int], shown: int = 4) -> str:
+    first = [f"{size} ({count:,})" for size, count in list(sizes.items())[:shown]]
+    more = len(sizes) - shown
+    return ", ".join(first) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _parts(split: SplitDescribed, groups_are_volumes: bool) -> Table:
+    table = Table(box=None, title=f"\nSplit by {split.by}, seed {split.seed}", title_justify="left")
+    table.add_column("part")
+    group = "volumes" if groups_are_volumes else "groups"
+    for column in (group, "images", "with", "without", "share with"):
+        table.add_column(column, justify="right")
+    for part in split.parts:
+        table.add_row(*_part(part))
+    return table
+
+
+def _part(part: PartDescribed) -> list[str]:
+    marked = part.images_with_foreground
+    figures = (part.groups, part.images, marked, part.images - marked)
+    return [part.part, *(f"{figure:,}" for figure in figures), f"{marked / part.images:.1%}"]
+
+
+def _leaks(split: SplitDescribed) -> list[str]:
+    lines: list[str] = []
+    for leak in split.leaks:
+        line = (
+            f"Leak: {leak.shared_groups:,} of {leak.groups:,} groups of the {leak.part} part are "
+            "also in the training part."
+        )
+        if leak.neighbour_dice_median is not None:
+            line += (
+                f" Copying the nearest training slice's mask scores a Dice of "
+                f"{leak.neighbour_dice_median:.2f} (median of {leak.pictures:,})."
+            )
+        lines.append(line)
+    return lines
+
+
+def _problems(document: CheckDocument) -> RenderableType:
+    counts = {
+        kind: sum(problem.severity == kind for problem in document.problems) for kind in _COLOURS
+    }
+    total = ", ".join(f"{count:,} {kind}{'s' * (count != 1)}" for kind, count in counts.items())
+    summary = Text(f"{document.source}: {document.images:,} images; {total}.")
+    if not document.problems:
+        return summary
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for problem in document.problems:
+        line = Text(_shortened(problem.where, document.source), style="bold")
+        line.append(f" {_shortened(problem.what, document.source)}", style="not bold")
+        table.add_row(Text(problem.severity, style=_COLOURS[problem.severity]), line)
+    return Group(table, summary)
+
+
+def _shortened(text: str, source: str) -> str:
+    """A sentence with paths told from the dataset's folder."""
+    folder = source.partition(":")[2] or source
+    return text.replace(f"{folder.rstrip('/')}/", "")

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
+from rich.console import Group
+from rich.text import Text
 
 from tinyseg.cli import console
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Threads, Verbose
+from tinyseg.cli.scores import leak_note, view
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import Augmentation, Protocol, TrainDocument
 
@@ -165,7 +168,11 @@ def train(
         best=record.best,
         evaluation=evaluation,
     )
-    console.emit(document, _view(document))
+    leaks = [leak_note(leak) for leak in run.split.leaks if leak.part == "test"]
+    console.emit(document, Group(_best(document), view(evaluation, leaks)))
+    if json_:
+        for leak in leaks:
+            console.say(Text(leak))
     console.say(f"Written to {run.path}; pictures in {run.pictures}.")
     console.say(f"Next: tinyseg export {run.path}")
 
@@ -200,5 +207,11 @@ def _augmentations(text: str) -> list[Augmentation]:
     return names  # pyright: ignore[reportReturnType]
 
 
-def _view(document: TrainDocument) -> str:
-    return document.to_json()
+def _best(document: TrainDocument) -> Text:
+    best = document.best
+    minutes, seconds = divmod(round(document.seconds), 60)
+    stopped = ", stopped early" if document.stopped_early else ""
+    return Text(
+        f"{document.epochs} epochs in {minutes}:{seconds:02d} min{stopped}. Best validation Dice "
+        f"{best.dice:.4f} ({best.measure.replace('_', ' ')}), after epoch {best.epoch}."
+    )
