@@ -1,7 +1,7 @@
 """How much better or worse than a named run, on the same test pictures."""
 
 from tinyseg.errors import TinysegError
-from tinyseg.evaluation.scores import difference, read_table
+from tinyseg.evaluation import ImageCounts, difference, read_table
 from tinyseg.runs import Run
 from tinyseg.runs.records import Estimate
 
@@ -15,7 +15,7 @@ def difference_from(run: Run, reference: Run) -> Estimate:
     Raises:
         TinysegError: a run was not evaluated, or their test pictures differ.
     """
-    table, other = (read_table(each.path / "evaluation.csv") for each in (run, reference))
+    table, other = (_table(each) for each in (run, reference))
     if table.keys != other.keys:
         raise TinysegError(
             f"{run.name} and {reference.name} were tested on different pictures, so that their "
@@ -24,3 +24,13 @@ def difference_from(run: Run, reference: Run) -> Estimate:
         )
     volumes = reference.record.data.groups_are_volumes
     return difference(table, other, groups_are_volumes=volumes)
+
+
+def _table(run: Run) -> ImageCounts:
+    path = run.path / "evaluation.csv"
+    if not path.is_file():
+        raise TinysegError(
+            f"The run {run.name} was not evaluated, so there is no Dice to compare.",
+            f"Evaluate it: tinyseg evaluate {run.path}",
+        )
+    return read_table(path)

@@ -64,7 +64,7 @@ def source_name(value: str) -> str:
 _PLAIN = (
     Column("run", "run"),
     Column("network", "network"),
-    Column("parameters", "parameters", _count, "low"),
+    Column("parameters", "para-\nmeters", _count, "low"),
     Column("macs", "M MACs", _millions, "low"),
     Column("size", "size", best="low"),
     Column("measure", "Dice is"),

@@ -26,8 +26,8 @@ def matching(
 
     Args:
         rows: of the comparison.
-        conditions: each a column, one of < <= > >= = !=, and a value. Text is compared, as it
-            stands in the row, for equality alone; ``yes`` and ``no`` are 1 and 0.
+        conditions: each a column, one of < <= > >= = !=, and a value. Text is compared for equality
+            alone, as it stands in the row or as tables show it; ``yes`` and ``no`` are 1 and 0.
         columns: all columns by name.
 
     Raises:
@@ -45,14 +45,15 @@ def _test(condition: str, columns: dict[str, Column]) -> Callable[[dict[str, Any
             "Such as 'parameters<100000' or 'network=unet'.",
         )
     name, sign, text = match.groups()
-    if column_named(name, columns).best:
-        wanted: float | str = _number(text, condition)
-    elif sign in ("=", "!="):
-        wanted = text
-    else:
+    column = column_named(name, columns)
+    if column.best:
+        wanted, compare = _number(text, condition), _OPERATORS[sign]
+        return lambda row: row[name] is not None and compare(row[name], wanted)
+    if sign not in ("=", "!="):
         raise UsageError(f"--where '{condition}': {name} is text, which is only = or !=.")
-    compare = _OPERATORS[sign]
-    return lambda row: row[name] is not None and compare(row[name], wanted)
+    return lambda row: (
+        row[name] is not None and (text in (row[name], column.show(row[name]))) == (sign == "=")
+    )
 
 
 def _number(text: str, condition: str) -> float:

@@ -10,41 +10,48 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float, str]
 
-# Where a label may stand, in points from its point: right, left, above and below, then farther off.
+# Where a label may stand, in points from its point: right, left, above and below; then farther
+# off, with a line to the point.
 _NEAR = ((8, 5), (8, -5), (-8, 5), (-8, -5), (0, 10), (0, -10))
 _OFFSETS = [(x * far, y * far) for far in (1, 2, 3, 4.5, 6) for x, y in _NEAR]
-_LINE_FROM = 14  # points: labels farther off get a line
 
 
-def place_labels(axes: "Axes", points: Sequence[Point], taken: Iterable["Bbox"]) -> None:
+def place_labels(
+    axes: "Axes", points: Sequence[Point], taken: Iterable["Bbox"], lines: Sequence["Bbox"] = ()
+) -> None:
     """Writes a label beside each point, at the nearest place that is free.
 
     Args:
         axes: whose limits and layout are final.
         points: x, y and label each.
         taken: boxes in pixels that no label may cover.
+        lines: boxes in pixels that labels cover only where there is no other place.
     """
     occupied = list(taken)
     for point in points:
-        crowding = [_crowding(axes, point, offset, occupied) for offset in _OFFSETS]
-        label = _label(axes, point, _OFFSETS[crowding.index(min(crowding))])
-        occupied.append(label.get_window_extent())
+        boxes = [_extent(axes, point, offset) for offset in _OFFSETS]
+        crowding = [
+            (not _inside(box, axes), box.count_overlaps(occupied), box.count_overlaps(lines))
+            for box in boxes
+        ]
+        best = crowding.index(min(crowding))
+        _label(axes, point, _OFFSETS[best], with_line=best >= len(_NEAR))
+        occupied.append(boxes[best])
 
 
-def _crowding(
-    axes: "Axes", point: Point, offset: tuple[float, float], occupied: "list[Bbox]"
-) -> tuple[bool, int]:
-    """Whether a label would leave the frame, and how much it would cover."""
-    label = _label(axes, point, offset)
+def _extent(axes: "Axes", point: Point, offset: tuple[float, float]) -> "Bbox":
+    """The pixels of a label, without the line to its point."""
+    label = _label(axes, point, offset, with_line=False)
     box = label.get_window_extent()
     label.remove()
-    return not _inside(box, axes), box.count_overlaps(occupied)
+    return box
 
 
-def _label(axes: "Axes", point: Point, offset: tuple[float, float]) -> "Annotation":
+def _label(
+    axes: "Axes", point: Point, offset: tuple[float, float], *, with_line: bool
+) -> "Annotation":
     x, y, text = point
-    right, up = offset
-    far = abs(right) + abs(up) > _LINE_FROM
+    right, _ = offset
     label = axes.annotate(
         text,
         (x, y),
@@ -53,7 +60,7 @@ def _label(axes: "Axes", point: Point, offset: tuple[float, float]) -> "Annotati
         ha="left" if right > 0 else "right" if right < 0 else "center",
         va="center",
         fontsize=8,
-        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "0.5"} if far else None,
+        arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "0.5"} if with_line else None,
     )
     label.set_in_layout(False)
     return label

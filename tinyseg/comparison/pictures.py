@@ -1,6 +1,7 @@
 """Dice against parameters: the picture of what a network costs and what it is worth."""
 
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".png", ".svg", ".pdf")
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
+_EVERY = 5.0  # pixels along a line that labels should not cross
 
 
 def plot(document: CompareDocument, path: Path) -> None:
@@ -52,6 +54,7 @@ def plot(document: CompareDocument, path: Path) -> None:
         axes,
         [(row["parameters"], row["dice"], row["run"]) for row in rows],
         [_box(axes, row) for row in rows],
+        _on_fronts(axes, rows),
     )
     with whole_file(path) as temporary:
         figure.savefig(temporary)
@@ -64,10 +67,7 @@ def check_suffix(path: Path) -> None:
 
 
 def _draw(axes: "Axes", rows: list[Row]) -> None:
-    tests: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        tests[comparable(row)].append(row)
-    for number, (test, alike) in enumerate(tests.items()):
+    for number, (test, alike) in enumerate(_by_test(rows).items()):
         data, split, size = test
         label = f"{source_name(str(data))}, split by {split}, {size} px"
         _draw_test(axes, alike, _COLOURS[number % len(_COLOURS)], label)
@@ -80,6 +80,18 @@ def _draw(axes: "Axes", rows: list[Row]) -> None:
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=8, ncols=2)
 
 
+def _by_test(rows: list[Row]) -> dict[tuple[object, ...], list[Row]]:
+    tests: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        tests[comparable(row)].append(row)
+    return tests
+
+
+def _front(rows: list[Row]) -> list[tuple[float, float]]:
+    """Where the line of a Pareto front bends: parameters and Dice."""
+    return sorted((row["parameters"], row["dice"]) for row in rows if row["pareto"])
+
+
 def _draw_test(axes: "Axes", rows: list[Row], colour: str, label: str) -> None:
     for row in rows:
         low, high = _interval(row)
@@ -88,7 +100,7 @@ def _draw_test(axes: "Axes", rows: list[Row], colour: str, label: str) -> None:
         [row["parameters"] for row in rows], [row["dice"] for row in rows],
         "o", color=colour, markersize=5, label=label,
     )  # fmt: skip
-    best = sorted((row["parameters"], row["dice"]) for row in rows if row["pareto"])
+    best = _front(rows)
     axes.plot(
         [parameters for parameters, _ in best], [dice for _, dice in best],
         "--", color=colour, linewidth=1,
@@ -110,3 +122,20 @@ def _box(axes: "Axes", row: Row) -> "Bbox":
     top = axes.transData.transform((row["parameters"], high))[1]
     middle = axes.transData.transform((row["parameters"], row["dice"]))[1]
     return Bbox.from_extents(x - 6, min(bottom, middle - 6), x + 6, max(top, middle + 6))
+
+
+def _on_fronts(axes: "Axes", rows: list[Row]) -> "list[Bbox]":
+    """Small boxes along the lines of the Pareto fronts, so that no label is struck through."""
+    import numpy as np
+    from matplotlib.transforms import Bbox
+
+    boxes: list[Bbox] = []
+    for alike in _by_test(rows).values():
+        bends = axes.transData.transform(_front(alike))
+        for start, end in pairwise(bends):
+            steps = int(np.hypot(*(end - start)) / _EVERY) + 2
+            boxes += [
+                Bbox.from_extents(x - 1, y - 1, x + 1, y + 1)
+                for x, y in np.linspace(start, end, steps)
+            ]
+    return boxes

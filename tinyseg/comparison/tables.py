@@ -35,6 +35,9 @@ class ComparisonTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields the table for the width at hand, then the notes."""
+        if not self._rows:
+            yield Text("No run meets all conditions.")
+            return
         columns = self._chosen or self._fitting(options.max_width)
         shown = [column.name for column in columns]
         table = Table(box=box.SIMPLE, padding=0)
@@ -65,11 +68,20 @@ class ComparisonTable:
 def _cell(row: Row, column: Column) -> Text:
     value = row[column.name]
     name, _, what = column.name.rpartition("_")
-    if value is None and column.name == "dice" and row["state"] != "finished":
-        return Text(row["state"], "yellow")
+    if column.name == "run":
+        return _named(row)
     if value is None and what == "kb" and row[f"{name}_state"] == "failed":
         return Text("failed", "red")
     if value is None:
         return Text("")
     doubt = "~" if what == "ms" and row[f"{name}_trusted"] is False else ""
     return Text(doubt + column.show(value), "bold" if row["pareto"] else "")
+
+
+def _named(row: Row) -> Text:
+    """A run's name, and below it why it has no Dice, where it has none."""
+    name = Text(row["run"], "bold" if row["pareto"] else "")
+    if row["dice"] is None:
+        state = "not evaluated" if row["state"] == "finished" else row["state"]
+        name.append(f"\n{state}", "yellow")
+    return name
