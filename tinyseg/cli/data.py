@@ -182,7 +182,7 @@ def _facts(document: DescribeDocument) -> Table:
     table.add_row("foreground", f"{document.foreground_share:.2%} of all pixels")
     table.add_row("its area, px", _spread(document.areas))
     if document.contrast is not None:
-        table.add_row("its contrast", f"{_spread(document.contrast, '.2f')} to what is around it")
+        table.add_row("over surroundings", _spread(document.contrast, ".2f"))
     if document.noise is not None:
         table.add_row("noise, levels", _spread(document.noise, ".1f"))
     return table

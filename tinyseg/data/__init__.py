@@ -14,9 +14,12 @@ __all__ = [
     "Preprocessing",
     "Sample",
     "audit_leaks",
+    "check_data",
+    "describe_data",
     "load_pictures",
     "make_split",
     "open_dataset",
+    "plot_parts",
 ]
 
 _HOMES = {
@@ -25,9 +28,12 @@ _HOMES = {
     "Preprocessing": "tinyseg.data.preprocessing",
     "Sample": "tinyseg.data.sample",
     "audit_leaks": "tinyseg.data.leaks",
+    "check_data": "tinyseg.data.check",
+    "describe_data": "tinyseg.data.describe",
     "load_pictures": "tinyseg.data.cache",
     "make_split": "tinyseg.data.splits",
     "open_dataset": "tinyseg.data.sources",
+    "plot_parts": "tinyseg.data.describe",
 }
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from tinyseg.data.pairs import Pair, PairedFiles
 from tinyseg.data.pictures import ENDINGS
@@ -30,15 +30,10 @@ class FolderDataset(PairedFiles):
         return (folder / "images").is_dir() and (folder / "masks").is_dir()
 
     @classmethod
-    def from_source(cls, source: str) -> Self:
-        """Lists the files of a folder.
-
-        Raises:
-            TinysegError: there is no picture with a mask.
-        """
-        folder = Path(source).resolve()
-        images, doubled_images = _by_stem(folder / "images")
-        masks, doubled_masks = _by_stem(folder / "masks")
+    def list_files(cls, folder: Path) -> tuple[list[Pair], list[Problem]]:
+        """Pairs pictures and masks by name."""
+        images, image_problems = _by_stem(folder / "images")
+        masks, mask_problems = _by_stem(folder / "masks")
         suffix = _mask_suffix(images, masks)
         pairs = [
             Pair(stem, stem, path, masks[stem + suffix])
@@ -47,8 +42,8 @@ class FolderDataset(PairedFiles):
         ]
         paired = {pair.mask for pair in pairs}
         problems = [
-            *doubled_images,
-            *doubled_masks,
+            *image_problems,
+            *mask_problems,
             *(Problem.error(images[s], "has no mask") for s in images if s + suffix not in masks),
             *(
                 Problem.error(path, "is a mask without a picture")
@@ -56,18 +51,24 @@ class FolderDataset(PairedFiles):
                 if path not in paired
             ),
         ]
-        return cls(f"{cls.kind}:{folder}", pairs, problems)
+        return pairs, problems
 
 
 def _by_stem(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
-    """Picture files by name without ending, sorted, and those that share one."""
+    """Picture files by name without ending, sorted, and what is wrong with the others."""
+    if not folder.is_dir():
+        return {}, [Problem.error(folder, "is missing")]
     files: dict[str, Path] = {}
     problems: list[Problem] = []
-    paths = folder.iterdir() if folder.is_dir() else ()
-    for path in sorted(path for path in paths if path.suffix.lower() in ENDINGS):
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in ENDINGS:
+            problems.append(Problem.ignored(path))
+            continue
         other = files.setdefault(path.stem, path)
         if other != path:
             problems.append(Problem.error(path, f"is called as {other.name}, up to its ending"))
+    if not files:
+        problems.append(Problem.error(folder, "holds no picture"))
     return files, problems
 
 

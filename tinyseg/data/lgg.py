@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from tinyseg.data.pairs import Pair, PairedFiles
 from tinyseg.data.pictures import ENDINGS
@@ -35,34 +35,37 @@ class LGGDataset(PairedFiles):
         """Whether a folder, or ``kaggle_3m`` below it, has a patient's folder with a mask."""
         return any(
             _number(path, patient.name) is not None and path.stem.endswith("_mask")
-            for patient in _patients(folder)
+            for patient in _root(folder).iterdir()
+            if _is_readable_folder(patient)
             for path in patient.iterdir()
         )
 
     @classmethod
-    def from_source(cls, source: str) -> Self:
-        """Lists the files of a folder.
-
-        Raises:
-            TinysegError: there is no picture with a mask.
-        """
-        folder = Path(source).resolve()
+    def list_files(cls, folder: Path) -> tuple[list[Pair], list[Problem]]:
+        """Pairs slices and masks by patient and number."""
         pairs: list[Pair] = []
         problems: list[Problem] = []
-        for patient in _patients(folder):
-            found, wrong = _list_patient(patient)
-            pairs += found
-            problems += wrong
-        return cls(f"{cls.kind}:{folder}", pairs, problems)
+        root = _root(folder)
+        for path in sorted(root.iterdir()):
+            if _is_readable_folder(path):
+                found, wrong = _list_patient(path)
+                pairs += found
+                problems += wrong
+            elif path.is_dir():
+                problems.append(Problem.error(path, "may not be read (permissions)"))
+            elif path.suffix.lower() in ENDINGS:
+                problems.append(Problem.ignored(path))
+        return pairs, problems
 
 
-def _patients(folder: Path) -> Iterator[Path]:
-    """Sub-folders by name; of ``kaggle_3m`` where there is one."""
+def _root(folder: Path) -> Path:
+    """``kaggle_3m`` where there is one, as in Kaggle's archive, else the folder itself."""
     inner = folder / "kaggle_3m"
-    root = inner if inner.is_dir() else folder
-    for path in sorted(root.iterdir()):
-        if path.is_dir() and os.access(path, os.R_OK | os.X_OK):
-            yield path
+    return inner if inner.is_dir() else folder
+
+
+def _is_readable_folder(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.R_OK | os.X_OK)
 
 
 def _number(path: Path, patient: str) -> int | None:
@@ -80,20 +83,35 @@ def _list_patient(patient: Path) -> tuple[list[Pair], list[Problem]]:
     for path in sorted(patient.iterdir()):
         number = _number(path, patient.name)
         if number is None:
+            problems.append(Problem.ignored(path))
             continue
         other = (masks if path.stem.endswith("_mask") else images).setdefault(number, path)
         if other != path:
             problems.append(Problem.error(path, f"stands for the same slice as {other.name}"))
-    problems += [
-        Problem.error(path, "has no mask") for number, path in images.items() if number not in masks
-    ]
-    problems += [
-        Problem.error(path, "is a mask without a picture")
-        for number, path in masks.items()
-        if number not in images
-    ]
+    problems += _unpaired(images, masks)
+    problems += _gaps(patient, images)
     pairs = [
         Pair(f"{patient.name}_{number}", patient.name, images[number], masks[number])
         for number in sorted(images.keys() & masks.keys())
     ]
     return pairs, problems
+
+
+def _unpaired(images: Mapping[int, Path], masks: Mapping[int, Path]) -> list[Problem]:
+    return [
+        *(Problem.error(images[n], "has no mask") for n in sorted(images.keys() - masks.keys())),
+        *(
+            Problem.error(masks[n], "is a mask without a picture")
+            for n in sorted(masks.keys() - images.keys())
+        ),
+    ]
+
+
+def _gaps(patient: Path, images: Mapping[int, Path]) -> list[Problem]:
+    if not images:
+        return [Problem.warning(patient, "holds no slice")]
+    missing = sorted(set(range(min(images), max(images))) - images.keys())
+    if not missing:
+        return []
+    numbers = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
+    return [Problem.warning(patient, f"lacks the slices {numbers}: neighbours are not neighbours")]

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 _CLOSING = 3  # px
 
@@ -22,21 +21,24 @@ def head_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     Bright is where the maximum over the channels, blurred by 2 px, exceeds 12 levels. The pictures
     are not stripped of the skull: scalp and face belong to the head. Empty above the head.
     """
+    from scipy import ndimage
+
     bright = ndimage.gaussian_filter(image.max(axis=2).astype(np.float32), 2) > 12
-    labels, count = ndimage.label(bright)
-    if count == 0:
+    if not bright.any():
         return bright
+    labels = np.empty(bright.shape, np.int32)
+    ndimage.label(bright, output=labels)
     largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
     padded = np.pad(largest, _CLOSING)
-    closed = ndimage.binary_closing(padded, iterations=_CLOSING)[
-        _CLOSING:-_CLOSING, _CLOSING:-_CLOSING
-    ]
-    return ndimage.binary_fill_holes(closed)
+    closed = np.asarray(ndimage.binary_closing(padded, iterations=_CLOSING))
+    return np.asarray(
+        ndimage.binary_fill_holes(closed[_CLOSING:-_CLOSING, _CLOSING:-_CLOSING]), np.bool_
+    )
 
 
 def inside(region: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:
     """What of a region is more than some pixels from its border."""
-    return ndimage.distance_transform_edt(region) > pixels
+    return _distance(region) > pixels
 
 
 def contrast(
@@ -46,7 +48,7 @@ def contrast(
 
     The surroundings are 4 to 10 px outside the mask and inside the head; None where there are none.
     """
-    away = ndimage.distance_transform_edt(mask == 0)
+    away = _distance(mask == 0)
     ring = plane[(away >= 4) & (away <= 10) & head]
     inner = plane[mask > 0]
     if not ring.size or not inner.size or not ring.any():
@@ -63,3 +65,10 @@ def noise_level(plane: NDArray[np.uint8], region: NDArray[np.bool_]) -> float | 
     detail = (values[::2, ::2] - values[1::2, ::2] - values[::2, 1::2] + values[1::2, 1::2]) / 2
     chosen = region[::2, ::2][: detail.shape[0], : detail.shape[1]]
     return float(np.median(np.abs(detail[chosen])) / 0.6745) if chosen.any() else None
+
+
+def _distance(region: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Pixels from each pixel of a region to the nearest one outside; 0 outside."""
+    from scipy import ndimage
+
+    return np.asarray(ndimage.distance_transform_edt(region))

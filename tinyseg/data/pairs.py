@@ -1,8 +1,10 @@
 """Pictures and their masks as a listing of files found them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 from tinyseg.data.pictures import read_pair
 from tinyseg.data.sample import Sample
@@ -20,26 +22,43 @@ class Pair:
     mask: Path
 
 
-class PairedFiles:
+class PairedFiles(ABC):
     """What the datasets in folders share: keys, groups and reading.
 
     Attributes:
         keys: keys in the order of ``pairs``.
         pairs: the files by key.
-        problems: files that were left out, and why.
         source: what opens the dataset again.
     """
 
-    def __init__(self, source: str, pairs: Sequence[Pair], problems: Sequence[Problem]) -> None:
+    kind: ClassVar[str]
+
+    def __init__(self, source: str, pairs: Sequence[Pair]) -> None:
+        self.pairs = {pair.key: pair for pair in pairs}
+        self.keys: Sequence[str] = list(self.pairs)
+        self.source = source
+
+    @classmethod
+    @abstractmethod
+    def list_files(cls, folder: Path) -> tuple[list[Pair], list[Problem]]:
+        """The pairs of a folder, and what is wrong with its other files; none is opened."""
+
+    @classmethod
+    def from_source(cls, source: str) -> Self:
+        """Lists the files of a folder.
+
+        Raises:
+            TinysegError: there is no picture with a mask.
+        """
+        folder = Path(source).resolve()
+        pairs, _ = cls.list_files(folder)
+        opened = f"{cls.kind}:{folder}"
         if not pairs:
             raise TinysegError(
-                f"There is no picture with a mask in '{source.partition(':')[2]}'.",
-                f"To see what is there: tinyseg data check {source}",
+                f"There is no picture with a mask in '{folder}'.",
+                f"To see what is there: tinyseg data check {opened}",
             )
-        self.pairs = {pair.key: pair for pair in pairs}
-        self.keys = list(self.pairs)
-        self.problems = list(problems)
-        self.source = source
+        return cls(opened, pairs)
 
     def group(self, key: str) -> str:
         """The group a key belongs to."""

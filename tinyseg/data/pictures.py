@@ -125,7 +125,7 @@ def _decode_other(path: Path) -> NDArray[Any]:
 def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
-    values = array.astype(np.float64)
+    values = np.nan_to_num(array.astype(np.float64), posinf=0, neginf=0)
     lowest, highest = values.min(initial=0), values.max(initial=0)
     return ((values - lowest) * (255 / max(highest - lowest, 1e-9)) + 0.5).astype(np.uint8)
 

@@ -8,6 +8,10 @@ from tinyseg.data.sample import Dataset
 from tinyseg.errors import TinysegError, UsageError
 
 
+class UnknownFolderError(TinysegError):
+    """A folder of no known kind."""
+
+
 def open_dataset(text: str) -> Dataset:
     """Opens a dataset; pictures are read later, one by one.
 
@@ -18,10 +22,22 @@ def open_dataset(text: str) -> Dataset:
         UsageError: no such kind, or a kind that needs a folder without one.
         TinysegError: the folder is missing, of no known kind, or of several.
     """
+    dataset, source = find_kind(text)
+    return dataset.from_source(source)
+
+
+def find_kind(text: str) -> tuple[type[Dataset], str]:
+    """The kind of dataset that a text names, and what is left to open it with.
+
+    Raises:
+        UsageError: no such kind, or a kind that needs a folder without one.
+        UnknownFolderError: a folder of no known kind.
+        TinysegError: the folder is missing, or of several kinds.
+    """
     if text in plugins.names("datasets") and _type(text).layout is None:
-        return _type(text).from_source("")
+        return _type(text), ""
     if Path(text).is_dir():
-        return _recognised(Path(text)).from_source(text)
+        return _recognised(Path(text)), text
     kind, colon, source = text.partition(":")
     if not colon and kind in plugins.names("datasets"):
         raise UsageError(f"Data of the kind {kind} needs a folder.", f"Such as {kind}:FOLDER")
@@ -30,7 +46,7 @@ def open_dataset(text: str) -> Dataset:
     dataset = _type(kind)
     if dataset.layout is not None and not Path(source).is_dir():
         raise TinysegError(f"There is no folder '{source}'.", _near(source))
-    return dataset.from_source(source)
+    return dataset, source
 
 
 def _type(kind: str) -> type[Dataset]:
@@ -49,7 +65,7 @@ def _recognised(folder: Path) -> type[Dataset]:
             broken.append(error.message)
     if not kinds:
         layouts = "; ".join(f"{kind}: {layout}" for kind, layout in layouts_by_kind().items())
-        raise TinysegError(
+        raise UnknownFolderError(
             " ".join([f"The folder '{folder}' is of no known kind.", *broken]),
             f"Known layouts are {layouts}.",
         )

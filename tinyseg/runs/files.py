@@ -1,10 +1,13 @@
 """Files that are whole or absent."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tinyseg.errors import TinysegError
 
 
 @contextmanager
@@ -32,3 +35,28 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that takes its place once the block ends well.
+
+    When the block raises, or is interrupted, the temporary folder goes and ``path`` stays as it
+    was.
+
+    Raises:
+        TinysegError: ``path`` is a file, or a folder that is not empty.
+    """
+    path = path.resolve()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise TinysegError(
+            f"The folder {path} is not empty.", "Name another, or remove what is there."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        temporary.replace(path)  # over an empty folder too
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -161,13 +161,77 @@ class Problem(Value):
         """What keeps a picture from being used."""
         return cls(severity="error", where=str(where), what=what)
 
+    @classmethod
+    def warning(cls, where: object, what: str) -> "Problem":
+        """What lets a picture be used, but should be looked at."""
+        return cls(severity="warning", where=str(where), what=what)
+
+    @classmethod
+    def note(cls, where: object, what: str) -> "Problem":
+        """What is worth knowing."""
+        return cls(severity="note", where=str(where), what=what)
+
+    @classmethod
+    def ignored(cls, where: object) -> "Problem":
+        """A file that is not looked at."""
+        return cls.note(where, "is not called like a picture or mask of this layout: ignored")
+
 
 class CheckDocument(Document):
     """``tinyseg data check --json``."""
 
     source: str
-    images: int
+    images: int = Field(description="pictures with a mask")
     problems: list[Problem]
+
+
+class Quartiles(Value):
+    """How something is spread."""
+
+    least: float
+    lower: float
+    median: float
+    upper: float
+    most: float
+
+
+class PartDescribed(Value):
+    """What one part of a split holds."""
+
+    part: Part
+    groups: int
+    images: int
+    images_with_foreground: int
+
+
+class SplitDescribed(Value):
+    """A split as ``tinyseg train`` would make it, part by part, with its leaks."""
+
+    by: Literal["patient", "image"]
+    seed: int
+    validation_share: float
+    test_share: float
+    parts: list[PartDescribed]
+    leaks: list[Leak]
+
+
+class DescribeDocument(Document):
+    """``tinyseg data describe --json``."""
+
+    data: DataUsed
+    sizes: dict[str, int] = Field(description="pictures of each size, WIDTHxHEIGHT")
+    images_per_group: Quartiles
+    images_with_foreground: int
+    foreground_share: float = Field(description="of all pixels")
+    areas: Quartiles | None = Field(description="pixels, of masks with foreground")
+    contrast: Quartiles | None = Field(
+        description="mean of the foreground over its surroundings, in the channel that a threshold "
+        "looks at; pictures with at least 50 px of foreground"
+    )
+    noise: Quartiles | None = Field(
+        description="grey levels, in the same channel, more than 14 px inside the head"
+    )
+    split: SplitDescribed | None = Field(description="None with fewer than three groups or images")
 
 
 # --- evaluation.json --------------------------------------------------------------------------
