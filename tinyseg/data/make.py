@@ -45,4 +45,4 @@ def make_phantom(
 
 def _write(path: Path, array: NDArray[np.uint8]) -> None:
     colours = "rgb" if array.ndim == 3 else "minisblack"
-    tifffile.imwrite(path, array, photometric=colours, compression="deflate")
+    tifffile.imwrite(path, array, photometric=colours, compression="adobe_deflate")

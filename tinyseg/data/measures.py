@@ -61,9 +61,10 @@ def noise_level(plane: NDArray[np.uint8], region: NDArray[np.bool_]) -> float | 
 
     From the median absolute diagonal Haar detail; fine structure counts as noise.
     """
-    values = plane.astype(np.float32)
+    height, width = (side // 2 * 2 for side in plane.shape)
+    values = plane[:height, :width].astype(np.float32)
     detail = (values[::2, ::2] - values[1::2, ::2] - values[::2, 1::2] + values[1::2, 1::2]) / 2
-    chosen = region[::2, ::2][: detail.shape[0], : detail.shape[1]]
+    chosen = region[:height:2, :width:2]
     return float(np.median(np.abs(detail[chosen])) / 0.6745) if chosen.any() else None
 
 

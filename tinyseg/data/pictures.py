@@ -125,9 +125,11 @@ def _decode_other(path: Path) -> NDArray[Any]:
 def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
-    values = np.nan_to_num(array.astype(np.float64), posinf=0, neginf=0)
-    lowest, highest = values.min(initial=0), values.max(initial=0)
-    return ((values - lowest) * (255 / max(highest - lowest, 1e-9)) + 0.5).astype(np.uint8)
+    values = array.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    lowest, highest = (finite.min(), finite.max()) if finite.size else (0, 0)
+    share = np.nan_to_num((values - lowest) / max(highest - lowest, 1e-9), posinf=0, neginf=0)
+    return (share * 255 + 0.5).astype(np.uint8)
 
 
 def _three_channels(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -48,7 +48,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
         TinysegError: ``path`` is a file, or a folder that is not empty.
     """
     path = path.resolve()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and not path.is_dir():
+        raise TinysegError(f"{path} is a file; it should be a folder, missing or empty.")
+    if path.exists() and any(path.iterdir()):
         raise TinysegError(
             f"The folder {path} is not empty.", "Name another, or remove what is there."
         )
