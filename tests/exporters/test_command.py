@@ -44,6 +44,10 @@ def test_the_table_fits_the_terminal(exported_runs, width):
         assert len(line) <= width
     assert "…" not in text
     assert "Dice: mean over volumes of the test part." in text
+    unscored = [each.model_copy(update={"accuracy": None}) for each in document.artifacts]
+    with console.capture() as shown:
+        console.print(view(unscored))
+    assert "Dice" not in shown.get()
 
 
 @pytest.mark.parametrize(

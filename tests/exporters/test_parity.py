@@ -83,10 +83,16 @@ def test_what_is_not_a_number_never_passes(value, classes):
     assert np.isfinite(parity.mean_abs)
 
 
+def test_infinity_is_wrong_also_where_the_network_is_all_but_certain():
+    certain = np.full((1, 1, 4, 4), 30, np.float32)
+    assert compare(certain, certain * np.float32(np.inf), threshold=0.5).max_abs == 1
+
+
 def test_a_network_that_is_itself_not_a_number_never_passes():
     nan = np.full((1, 1, 4, 4), np.nan, np.float32)
     assert compare(nan, nan, threshold=0.5).max_abs == 1
     assert not compare(nan, nan, threshold=0.5).passed
+    assert compare(nan, 0 * logits()[:1, :, :4, :4], threshold=0.5).max_abs == 1
 
 
 def test_another_shape_is_an_error():

@@ -12,7 +12,7 @@ from tinyseg.cli import console
 from tinyseg.cli.fresh import Classes, InChannels, Seed, Size, SubjectName, resolve_subject
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.errors import UsageError
-from tinyseg.runs.records import ArtifactRecord, ExportDocument
+from tinyseg.runs.records import Accuracy, ArtifactRecord, ExportDocument
 
 
 def export(
@@ -43,7 +43,7 @@ def export(
     """Exports a run, or a network with fresh weights, and proves what the files do.
 
     Every file is run by its own runtime on test pictures and compared with
-    PyTorch: by probabilities, by labels that flip and by Dice. A file that
+    PyTorch: by logits, probabilities, labels that flip, and Dice. A file that
     fails keeps the ending .failed, and the exit code is 3.
 
     Example: tinyseg export runs/ul-vm-unet-phantom-1 --format onnx,tflite
@@ -80,11 +80,12 @@ def view(records: list[ArtifactRecord]) -> RenderableType:
     table = Table(title="Artifacts", title_justify="left", caption_justify="left", box=box.SIMPLE)
     table.padding = 0
     table.add_column("file", overflow="fold")
-    for column in ("KB", "nodes", "s", "max diff", "flips", "Dice", "run's", "gap"):
+    measures = {record.accuracy.measure for record in records if record.accuracy}
+    scored = ("Dice", "run's", "gap") if measures else ()
+    for column in ("KB", "nodes", "s", "max diff", "flips", *scored):
         table.add_column(column, justify="right")
     for record in records:
         table.add_row(*_row(record))
-    measures = {record.accuracy.measure for record in records if record.accuracy}
     if measures:
         measure = "volumes" if measures == {"per_volume"} else "images"
         table.caption = f"Dice: mean over {measure} of the test part."
@@ -102,7 +103,13 @@ def _row(record: ArtifactRecord) -> list[str]:
         f"{record.seconds:.0f}",
         f"{parity.max_abs:.1e}" if parity else "",
         f"{parity.flips:.3%}" if parity else "",
-        f"{accuracy.dice:.4f}" if accuracy else "",
-        f"{accuracy.run_dice:.4f}" if accuracy else "",
-        f"{accuracy.difference:+.1e}" if accuracy else "",
+        *(_scores(accuracy) if accuracy else []),
+    ]
+
+
+def _scores(accuracy: Accuracy) -> list[str]:
+    return [
+        f"{accuracy.dice:.4f}",
+        f"{accuracy.run_dice:.4f}",
+        f"{accuracy.difference:+.1e}",
     ]

@@ -1,7 +1,8 @@
 """How much better or worse than a named run, on the same test pictures."""
 
 from tinyseg.errors import TinysegError
-from tinyseg.evaluation import ImageCounts, difference, read_table
+from tinyseg.evaluation.dice import ImageCounts
+from tinyseg.evaluation.scores import difference, read_table
 from tinyseg.runs import Run
 from tinyseg.runs.records import Estimate
 
