@@ -105,12 +105,20 @@ def test_masks_with_a_suffix_and_another_format(shared_data):
 
 
 def test_the_suffix_of_most_masks_counts(tmp_path):
-    for name in ("cell", "cell_1", "cell_2"):
+    names = ["cell", "cell_1", "cell_se"]  # cell_se might be the picture of cell_seg, with "g"
+    for name in names:
         put(tmp_path / "images" / f"{name}.png")
-        put(tmp_path / "masks" / f"{name}_m.png")
+        put(tmp_path / "masks" / f"{name}_seg.png")
     dataset = open_dataset(str(tmp_path))
-    assert dataset.keys == ["cell", "cell_1", "cell_2"]
-    assert dataset.pairs["cell"].mask.name == "cell_m.png"
+    assert dataset.keys == names
+    assert [dataset.pairs[name].mask.stem for name in names] == [f"{name}_seg" for name in names]
+
+
+def test_of_two_suffixes_the_shorter_counts(tmp_path):
+    put(tmp_path / "images" / "cell.png")
+    put(tmp_path / "images" / "cell_1.png")
+    put(tmp_path / "masks" / "cell_1_m.png")
+    assert open_dataset(str(tmp_path)).keys == ["cell_1"]
 
 
 @pytest.mark.parametrize("kind", [FolderDataset, LGGDataset])

@@ -14,11 +14,8 @@ _LEVELS = (53.0, 52.0, 53.0)  # grey level of brain: before contrast, FLAIR, aft
 _LEVEL_SPREAD = 0.28
 _LEVEL_CORRELATION = np.array([[1, 0.25, 0.43], [0.25, 1, 0.61], [0.43, 0.61, 1]])
 _NOISE = (1.1, 2.2, 1.3)  # grey levels
-_CONTRAST = (
-    0.88,
-    1.62,
-    0.84,
-)  # of the tumour to plain brain: 0.96, 1.65, 0.92 to what is around it
+# Of the tumour to plain brain; to what is around it, folds too, it is 0.96, 1.65 and 0.92.
+_CONTRAST = (0.88, 1.62, 0.84)
 _CONTRAST_SPREAD = (0.13, 0.26, 0.13)
 
 
