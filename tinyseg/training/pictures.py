@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SAMPLES = 6
+_LONGEST = 28  # characters of a key that have room
 
 
 def draw_history(run: Run) -> None:
@@ -59,7 +60,7 @@ def draw_samples(run: Run, predictor: Predictor, pictures: Pictures) -> None:
         for labels, colour in ((pictures.masks[row], "#00c060"), (mask, "#ff00ff")):
             if labels.any() and not labels.all():
                 axes.contour(labels, [0.5], colors=colour, linewidths=1)
-        axes.set_title(pictures.keys[row][-18:], fontsize=6)
+        axes.set_title(pictures.keys[row][-_LONGEST:], fontsize=6)
         axes.set_axis_off()
     _save(figure, run, "samples.png")
 

@@ -21,7 +21,7 @@ from tinyseg.networks import build, load_network
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now, this_machine, versions
-from tinyseg.runs.records import DataUsed, Protocol, RunRecord
+from tinyseg.runs.records import DataUsed, Machine, Protocol, RunRecord
 from tinyseg.training.batches import training_batches, validation_batches
 from tinyseg.training.module import Segmentation
 from tinyseg.training.pictures import draw_history, draw_samples
@@ -87,7 +87,7 @@ def train(
                 data=_used(dataset),
                 protocol=protocol,
                 preprocessing=Preprocessing(size=protocol.size, mean=mean, std=std),
-                command=shlex.join(sys.argv),
+                command=_command(),
                 versions=versions(),
                 machine=_machine(protocol),
                 started=now(),
@@ -167,7 +167,12 @@ def _used(dataset: Dataset) -> DataUsed:
     )
 
 
-def _machine(protocol: Protocol) -> Any:
+def _command() -> str:
+    program = Path(sys.argv[0]).name
+    return shlex.join(["tinyseg" if program == "__main__.py" else program, *sys.argv[1:]])
+
+
+def _machine(protocol: Protocol) -> Machine:
     gpu = protocol.accelerator == "gpu"
     return this_machine(torch.cuda.get_device_name() if gpu else None)
 
