@@ -83,7 +83,7 @@ except KeyError:
 
 def test_colours_stay_behind(child):
     coloured = r"raise ValueError('\033[96mred\033[0m and blue')"
-    with pytest.raises(ChildError, match="ValueError: red and blue$"):
+    with pytest.raises(ChildError, match=r"ValueError: red and blue$"):
         child(coloured)
 
 
