@@ -104,7 +104,8 @@ def test_a_split_by_image_flatters(tmp_path):
         evaluated(make_run(tmp_path, "a-1", 1, split="image"), 0.5)
     )
     loose = make_run(tmp_path, "b-1", 1, split="image", groups_are_volumes=False)
-    assert "flatters" not in notes_on(evaluated(loose, 0.5))
+    for run in (loose, make_run(tmp_path, "c-1", 1)):
+        assert "flatters" not in notes_on(evaluated(run, 0.5))
 
 
 def test_two_meanings_of_dice_are_told_apart(tmp_path):
