@@ -234,7 +234,7 @@ def test_a_file_without_tinysegs_metadata_is_told(tmp_path):
 def test_real_slices_at_128_px(shared_data, tmp_path):
     """UL-VM-UNet on real volumes: parity and the same Dice."""
     data = tmp_path / "lgg"
-    for patient in sorted((shared_data / "lgg-jpeg" / "kaggle_3m").iterdir())[:6]:
+    for patient in sorted((shared_data / "lgg-jpeg" / "kaggle_3m").iterdir())[:4]:
         data.mkdir(exist_ok=True)
         (data / patient.name).symlink_to(patient)
     run = finished_run(tmp_path, "ul-vm-unet-lgg-1", str(data), "ul-vm-unet", size=128)
