@@ -12,11 +12,12 @@ from torch import nn
 
 from tinyseg.counting import count
 from tinyseg.data import Dataset, Preprocessing, load_pictures, make_split, open_dataset
+from tinyseg.data.describe import data_used
 from tinyseg.evaluation import evaluate_run, network_predictor
 from tinyseg.networks import build
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now, this_machine, versions
-from tinyseg.runs.records import Best, DataUsed, Protocol, RunRecord
+from tinyseg.runs.records import Best, Protocol, RunRecord
 
 THRESHOLD = 0.45  # not the default, so that losing it shows
 
@@ -116,15 +117,7 @@ def _record(
         network=network,
         arguments=dict(arguments),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
-        data=DataUsed(
-            kind=dataset.kind,
-            source=dataset.source,
-            images=len(dataset.keys),
-            groups=len({dataset.group(key) for key in dataset.keys}),
-            groups_are_volumes=dataset.groups_are_volumes,
-            classes=list(dataset.classes),
-            channels=dataset.channels,
-        ),
+        data=data_used(dataset),
         protocol=protocol,
         preprocessing=preprocessing,
         threshold=THRESHOLD,

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.options import Json, Quiet, Verbose
+from tinyseg.cli.options import DATA, Json, Quiet, Verbose
+from tinyseg.cli.scores import leak_note
 from tinyseg.errors import ExitCode
 from tinyseg.runs.records import (
     CheckDocument,
@@ -27,10 +28,7 @@ _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 Source = Annotated[
     str,
-    typer.Argument(
-        metavar="DATA",
-        help="A folder (its kind is recognised), 'phantom' for synthetic volumes, or KIND:FOLDER.",
-    ),
+    typer.Argument(metavar="DATA", help=DATA),
 ]
 
 
@@ -160,7 +158,7 @@ def _description(document: DescribeDocument) -> RenderableType:
         views.append(Text("Too few groups or images for a split."))
     else:
         views.append(_parts(document.split, document.data.groups_are_volumes))
-        views += [Text(line, style="bold red") for line in _leaks(document.split)]
+        views += [Text(leak_note(leak), style="yellow") for leak in document.split.leaks]
     return Group(*views)
 
 
@@ -218,22 +216,6 @@ def _part(part: PartDescribed) -> list[str]:
     marked = part.images_with_foreground
     figures = (part.groups, part.images, marked, part.images - marked)
     return [part.part, *(f"{figure:,}" for figure in figures), f"{marked / part.images:.1%}"]
-
-
-def _leaks(split: SplitDescribed) -> list[str]:
-    lines: list[str] = []
-    for leak in split.leaks:
-        line = (
-            f"Leak: {leak.shared_groups:,} of {leak.groups:,} groups of the {leak.part} part are "
-            "also in the training part."
-        )
-        if leak.neighbour_dice_median is not None:
-            line += (
-                f" Copying the nearest training slice's mask scores a Dice of "
-                f"{leak.neighbour_dice_median:.2f} (median of {leak.pictures:,})."
-            )
-        lines.append(line)
-    return lines
 
 
 def _problems(document: CheckDocument) -> RenderableType:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.options import Json, Quiet, Runs, Verbose
+from tinyseg.cli.options import Json, Quiet, Runs, Threshold, Verbose
 from tinyseg.cli.scores import leak_note, view
 from tinyseg.cli.trained import pictures_a_call, resolve_trained
 
@@ -34,16 +34,7 @@ def evaluate(
             "--split, the pictures in it that the run's split names.",
         ),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--threshold",
-            min=0.0,
-            max=1.0,
-            show_default="the run's",
-            help="A pixel is foreground from this probability on.",
-        ),
-    ] = None,
+    threshold: Threshold = None,
     runs: Runs = Path("runs"),
     json_: Json = False,
     quiet: Quiet = False,

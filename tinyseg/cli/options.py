@@ -39,13 +39,7 @@ Verbose = Annotated[
     typer.Option("--verbose", "-v", help="Tracebacks of errors too.", callback=_set_verbose),
 ]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
-Data = Annotated[
-    str,
-    typer.Option(
-        "--data",
-        help="A folder (its kind is recognised), 'phantom' for synthetic volumes, or KIND:FOLDER.",
-    ),
-]
+DATA = "A folder (its kind is recognised), 'phantom' for synthetic volumes, or KIND:FOLDER."
 Set = Annotated[
     list[str],
     typer.Option(
@@ -53,3 +47,13 @@ Set = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads for arithmetic.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        min=0.0,
+        max=1.0,
+        show_default="the run's",
+        help="A pixel is foreground from this probability on.",
+    ),
+]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.options import Json, Quiet, Runs, Verbose
+from tinyseg.cli.options import Json, Quiet, Runs, Threshold, Verbose
 from tinyseg.cli.trained import pictures_a_call, resolve_trained
 from tinyseg.errors import TinysegError
 from tinyseg.runs.records import PredictDocument, Problem
@@ -32,16 +32,7 @@ def predict(
         bool,
         typer.Option("--overlay", help="Also write NAME_overlay.png, the mask over its picture."),
     ] = False,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--threshold",
-            min=0.0,
-            max=1.0,
-            show_default="the run's",
-            help="A pixel is foreground from this probability on.",
-        ),
-    ] = None,
+    threshold: Threshold = None,
     runs: Runs = Path("runs"),
     json_: Json = False,
     quiet: Quiet = False,

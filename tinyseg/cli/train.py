@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.options import Json, Quiet, Runs, Set, Threads, Verbose
+from tinyseg.cli.options import DATA, Json, Quiet, Runs, Set, Threads, Verbose
 from tinyseg.cli.scores import leak_note, view
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import Augmentation, Protocol, TrainDocument
@@ -22,14 +22,7 @@ def train(
     model: Annotated[
         str | None, typer.Option("--model", help="A network's name; see tinyseg models.")
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            help="A folder (its kind is recognised), 'phantom' for synthetic volumes, or "
-            "KIND:FOLDER.",
-        ),
-    ] = None,
+    data: Annotated[str | None, typer.Option("--data", help=DATA)] = None,
     size: Annotated[
         int, typer.Option("--size", min=8, help="Side that pictures are resized to, pixels.")
     ] = _DEFAULT.size,

@@ -74,10 +74,20 @@ def _draw(axes: "Axes", rows: list[Row]) -> None:
     measures = {row["measure"].replace("_", " ") for row in rows}
     axes.set_xscale("log")
     axes.margins(x=0.25, y=0.12)
+    _name_ticks(axes)
     axes.set_xlabel("parameters")
     axes.set_ylabel(" or ".join(sorted(f"Dice {measure}" for measure in measures)))
     axes.grid(alpha=0.3, linewidth=0.5)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=8, ncols=2)
+
+
+def _name_ticks(axes: "Axes") -> None:
+    """Parameters in k and M; those between powers of ten too where there is room for them."""
+    from matplotlib.ticker import EngFormatter, NullFormatter
+
+    axes.xaxis.set_major_formatter(EngFormatter())
+    low, high = axes.get_xlim()
+    axes.xaxis.set_minor_formatter(EngFormatter() if high < 4 * low else NullFormatter())
 
 
 def _by_test(rows: list[Row]) -> dict[tuple[object, ...], list[Row]]:

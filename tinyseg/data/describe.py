@@ -72,7 +72,7 @@ def describe_data(
     per_group = Counter(dataset.group(key) for key in dataset.keys)
     every = list(looks.values())
     return DescribeDocument(
-        data=_data_used(dataset, len(per_group)),
+        data=data_used(dataset),
         sizes=dict(Counter(look.size for look in every).most_common()),
         images_per_group=_quartiles_of(list(per_group.values())),
         images_with_foreground=sum(look.area > 0 for look in every),
@@ -96,12 +96,13 @@ def _look(sample: Sample, channel: int | None, *, keep_mask: bool) -> _Look:
     return _Look(f"{width}x{height}", height * width, area, ratio, noise, mask)
 
 
-def _data_used(dataset: Dataset, groups: int) -> DataUsed:
+def data_used(dataset: Dataset) -> DataUsed:
+    """A dataset in few words, as a run's record holds it."""
     return DataUsed(
         kind=dataset.kind,
         source=dataset.source,
         images=len(dataset.keys),
-        groups=groups,
+        groups=len({dataset.group(key) for key in dataset.keys}),
         groups_are_volumes=dataset.groups_are_volumes,
         classes=list(dataset.classes),
         channels=dataset.channels,

@@ -15,25 +15,28 @@ def mask_dice(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float | None:
     return 2 * int((one & other).sum()) / total if total else None
 
 
-def head_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def head_mask(image: NDArray[np.uint8], scale: float = 1.0) -> NDArray[np.bool_]:
     """The largest bright region of a slice (height, width, channels), closed and filled.
 
     Bright is where the maximum over the channels, blurred by 2 px, exceeds 12 levels. The pictures
     are not stripped of the skull: scalp and face belong to the head. Empty above the head.
+
+    Args:
+        image: the slice.
+        scale: of its frame, where that is not 256 px wide; lengths go with it.
     """
     from scipy import ndimage
 
-    bright = ndimage.gaussian_filter(image.max(axis=2).astype(np.float32), 2) > 12
+    bright = ndimage.gaussian_filter(image.max(axis=2).astype(np.float32), 2 * scale) > 12
     if not bright.any():
         return bright
     labels = np.empty(bright.shape, np.int32)
     ndimage.label(bright, output=labels)
     largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    padded = np.pad(largest, _CLOSING)
-    closed = np.asarray(ndimage.binary_closing(padded, iterations=_CLOSING))
-    return np.asarray(
-        ndimage.binary_fill_holes(closed[_CLOSING:-_CLOSING, _CLOSING:-_CLOSING]), np.bool_
-    )
+    pixels = max(1, round(_CLOSING * scale))
+    padded = np.pad(largest, pixels)
+    closed = np.asarray(ndimage.binary_closing(padded, iterations=pixels))
+    return np.asarray(ndimage.binary_fill_holes(closed[pixels:-pixels, pixels:-pixels]), np.bool_)
 
 
 def inside(region: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:

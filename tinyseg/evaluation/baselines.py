@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseg.data.measures import head_mask
 from tinyseg.data.preprocessing import resize_image, resize_mask
 from tinyseg.evaluation.dice import ImageCounts, count_pixels, dice
 from tinyseg.evaluation.scores import score
@@ -23,8 +24,6 @@ _FRAME = 256
 _BLUR = 2.0
 _INNER = 14.0  # the head less its rim of scalp, skull and cortex
 _MARGIN = 20.0  # how far inside the head a tumour is looked for
-_AIR = 12  # grey levels: what is darker than this lies outside the head
-_CLOSING = 3
 
 
 def baselines(
@@ -131,11 +130,7 @@ def _depth_in_head(picture: NDArray[np.uint8], scale: float) -> NDArray[np.float
     """Distance of each pixel to the border of the head, pixels; 0 outside."""
     from scipy import ndimage
 
-    brightest = picture.max(axis=2).astype(np.float32)
-    body = _largest(ndimage.gaussian_filter(brightest, _BLUR * scale) > _AIR)
-    closed = ndimage.binary_closing(body, iterations=max(1, round(_CLOSING * scale)))
-    whole = ndimage.binary_fill_holes(np.logical_or(body, closed))
-    return np.asarray(ndimage.distance_transform_edt(whole))
+    return np.asarray(ndimage.distance_transform_edt(head_mask(picture, scale)))
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -13,15 +13,15 @@ from torch import nn
 from tinyseg.counting import count
 from tinyseg.data import audit_leaks, load_pictures, make_split, open_dataset
 from tinyseg.data.cache import Pictures
+from tinyseg.data.describe import data_used
 from tinyseg.data.preprocessing import Preprocessing
-from tinyseg.data.sample import Dataset
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation import evaluate_run, network_predictor
 from tinyseg.networks import build, load_network
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now, this_machine, versions
-from tinyseg.runs.records import DataUsed, Machine, Protocol, RunRecord
+from tinyseg.runs.records import Machine, Protocol, RunRecord
 from tinyseg.training.batches import training_batches, validation_batches
 from tinyseg.training.module import Segmentation
 from tinyseg.training.pictures import draw_history, draw_samples
@@ -84,7 +84,7 @@ def train(
                 network=model,
                 arguments=arguments,
                 parameters=sum(p.numel() for p in network.parameters()),
-                data=_used(dataset),
+                data=data_used(dataset),
                 protocol=protocol,
                 preprocessing=Preprocessing(size=protocol.size, mean=mean, std=std),
                 command=_command(),
@@ -153,18 +153,6 @@ def _try(network: nn.Module, channels: int, size: int) -> None:
 
 def _batches(pictures: int, protocol: Protocol) -> int:
     return math.ceil(pictures / protocol.batch_size)
-
-
-def _used(dataset: Dataset) -> DataUsed:
-    return DataUsed(
-        kind=dataset.kind,
-        source=dataset.source,
-        images=len(dataset.keys),
-        groups=len({dataset.group(key) for key in dataset.keys}),
-        groups_are_volumes=dataset.groups_are_volumes,
-        classes=list(dataset.classes),
-        channels=dataset.channels,
-    )
 
 
 def _command() -> str:
