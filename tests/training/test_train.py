@@ -102,6 +102,7 @@ def test_a_finished_run_is_whole(finished):
     record = finished.record
     assert (record.state, record.epochs_done, record.stopped_early) == ("finished", 3, False)
     assert record.protocol.accelerator == ("gpu" if torch.cuda.is_available() else "cpu")
+    assert finished.name.startswith("ul-vm-unet-discs")
     assert record.protocol.warmup_steps == 1  # a tenth of 4 batches x 3 epochs
     assert finished.count is not None
     assert finished.count.parameters == record.parameters == 49_457

@@ -43,7 +43,7 @@ def demo(
     from tinyseg.exporters import require_formats
 
     require_formats(_FORMATS)
-    protocol = Protocol(size=_SIZE, epochs=epochs, lr=_LR)
+    protocol = Protocol(size=_SIZE, epochs=epochs, lr=_LR, threads=1)
     made = [_make(name, arguments, protocol, runs) for name, arguments in _NETWORKS]
     document = compare(made)
     picture = runs / "demo.png"
@@ -62,7 +62,7 @@ def _make(name: str, arguments: Mapping[str, int], protocol: Protocol, runs: Pat
     settings = "".join(f" --set {key}={value}" for key, value in arguments.items())
     console.say(
         f"tinyseg train --model {name}{settings} --data {_DATA} --size {protocol.size} "
-        f"--epochs {protocol.epochs} --lr {protocol.lr}"
+        f"--epochs {protocol.epochs} --lr {protocol.lr} --threads {protocol.threads}"
     )
     with console.progress() as progress:
         run = train(name, _DATA, protocol, arguments=arguments, runs=runs, progress=progress)

@@ -1,6 +1,7 @@
 """`train` and `resume`."""
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from tinyseg.data import audit_leaks, load_pictures, make_split, open_dataset
 from tinyseg.data.cache import Pictures
 from tinyseg.data.describe import data_used
 from tinyseg.data.preprocessing import Preprocessing
+from tinyseg.data.sample import Dataset
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation import evaluate_run, network_predictor
 from tinyseg.networks import build, load_network
@@ -49,7 +51,7 @@ def train(
         protocol: how to train.
         arguments: of the network.
         runs: where run folders are.
-        name: of the run's folder; by default model, kind of data and a number.
+        name: of the run's folder; by default model, data and a number.
         progress: told while pictures are read, during training and evaluation.
 
     Raises:
@@ -74,7 +76,7 @@ def train(
     leaks = audit_leaks(dataset, split, pictures.masks_by_key)
     protocol = settle(protocol, protocol.epochs * _batches(len(split.train), protocol))
     mean, std = pictures.part(split.train).mean_std()
-    run = Run.create(runs, f"{model}-{dataset.kind}", name)
+    run = Run.create(runs, f"{model}-{_name(dataset)}", name)
     with run.locked():
         run.write("split.json", split.model_copy(update={"leaks": leaks}))
         run.write(
@@ -153,6 +155,12 @@ def _try(network: nn.Module, channels: int, size: int) -> None:
 
 def _batches(pictures: int, protocol: Protocol) -> int:
     return math.ceil(pictures / protocol.batch_size)
+
+
+def _name(dataset: Dataset) -> str:
+    """The folder that a dataset lies in, or its kind."""
+    folder = Path(dataset.source.partition(":")[2]).name if dataset.layout else dataset.kind
+    return re.sub(r"[^\w.-]+", "-", folder)
 
 
 def _command() -> str:
