@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from PIL import Image
 
 from tests.command import tinyseg
@@ -17,7 +18,8 @@ def test_the_demo_ends_with_a_table_a_picture_and_what_to_try_next(tmp_path):
     for row in rows.values():
         assert row["state"] == "finished"
         assert row["onnx_state"] == row["tflite_state"] == "passed"
-        assert row["onnx_dice"] == row["tflite_dice"] == row["dice"]
+        assert row["onnx_dice"] == pytest.approx(row["dice"], abs=5e-4)
+        assert row["tflite_dice"] == pytest.approx(row["dice"], abs=5e-4)
         assert min(row["torch_ms"], row["onnx_ms"], row["tflite_ms"]) > 0
     assert [run.record.state for run in Run.all(tmp_path)] == ["finished", "finished"]
     with Image.open(tmp_path / "demo.png") as picture:
