@@ -7,6 +7,7 @@ from rich.console import Console
 
 from tests.comparison.run_folders import counted, evaluated, exported, make_run, profiled
 from tinyseg.comparison import ComparisonTable, compare
+from tinyseg.comparison.columns import source_name
 from tinyseg.errors import UsageError
 from tinyseg.runs import Run
 
@@ -134,3 +135,15 @@ def test_doubtful_times_are_marked(tmp_path):
 def test_problems_are_said_in_full(tmp_path):
     run = make_run(tmp_path, "a-1", 1, state="failed", error="The loss was [no] number.")
     assert "a-1: The loss was [no] number." in notes_on(run)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("lgg:/data/lgg-jpeg", "lgg-jpeg"),
+        ("phantom", "phantom"),
+        ("phantom:patients=24,seed=3", "phantom:patients=24,seed=3"),
+    ],
+)
+def test_data_are_called_by_their_folder_or_in_full(source, name):
+    assert source_name(source) == name

@@ -39,7 +39,7 @@ from tinyseg.runs.records import Protocol
 from tinyseg.training import train
 
 def progress(what, done, total, figures):
-    if (what, done) == ("Training", {step}):
+    if (what, done) == ({what!r}, {step}):
         os.kill(os.getpid(), signal.{signal})
 
 train("ul-vm-unet", sys.argv[1], Protocol.model_validate_json(sys.argv[2]),
@@ -68,9 +68,9 @@ def without_times(rows: list[dict[str, float]]) -> list[dict[str, float]]:
     ]
 
 
-def killed(discs: Path, runs: Path, step: int, how: str = "SIGKILL") -> Run:
+def killed(discs: Path, runs: Path, step: int, how: str = "SIGKILL", what: str = "Training") -> Run:
     ended = subprocess.run(
-        [sys.executable, "-c", KILLED.format(step=step, signal=how), str(discs),
+        [sys.executable, "-c", KILLED.format(what=what, step=step, signal=how), str(discs),
          QUICK.model_dump_json(), str(runs)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -168,6 +168,15 @@ def test_a_training_killed_in_mid_epoch_goes_on_as_if_nothing_happened(
     assert_same_weights(run, finished)
     assert without_times(history(run)) == without_times(history(finished))
     assert run.evaluation == finished.evaluation.model_copy(update={"subject": run.name})
+
+
+def test_a_run_killed_after_its_last_epoch_is_still_scored(discs, finished, tmp_path):
+    run = killed(discs, tmp_path, 3, what="Evaluating")
+    assert (run.record.state, run.record.epochs_done, run.evaluation) == ("running", 3, None)
+    resume(run)
+    assert run.record.state == "finished"
+    assert_same_weights(run, finished)
+    assert run.evaluation.dice == finished.evaluation.dice
 
 
 def test_an_interrupted_training_says_so_and_goes_on(discs, finished, tmp_path):

@@ -57,8 +57,8 @@ def _yes_no(value: bool) -> str:
 
 
 def source_name(value: str) -> str:
-    """A dataset's source, shortened to its last folder."""
-    return Path(value).name.rpartition(":")[2] or value
+    """A dataset's source; of a folder, its last part alone."""
+    return Path(value).name if "/" in value else value
 
 
 _PLAIN = (
