@@ -38,8 +38,10 @@ def count(
         arguments: its arguments, for the record.
     """
     example = torch.zeros(*shape)
+    network.eval()
+    unused = _unused(network, example)  # untraced: here a network may refuse the shape
     with _quiet(), scan_form("operator"), torch.no_grad():
-        analysis = FlopCountAnalysis(network.eval(), example)
+        analysis = FlopCountAnalysis(network, example)
         analysis.set_op_handle(SCAN, scan_macs)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         total = int(analysis.total())
@@ -52,7 +54,7 @@ def count(
         arguments=dict(arguments or {}),
         input=tuple(shape),
         parameters=sum(stage.parameters for stage in stages),
-        unused_parameters=_unused(network, example),
+        unused_parameters=unused,
         macs=Macs(fvcore=total - scan, scan=scan, total=total),
         flops=2 * total,
         stages=stages,

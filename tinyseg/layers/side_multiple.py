@@ -20,5 +20,5 @@ def require_multiple(network: str, x: Tensor, multiple: int) -> None:
         raise UsageError(
             f"{network} takes pictures whose sides are multiples of {multiple}, "
             f"not {height}x{width}.",
-            f"Try --size {below} or --size {below + multiple}.",
+            f"Try a size of {below} or {below + multiple}.",
         )
