@@ -85,7 +85,7 @@ def test_every_parameter_learns(name: str):
 
 
 def test_a_side_that_cannot_be_halved_is_refused_with_sizes_that_work():
-    with pytest.raises(UsageError, match=r"multiples of 32, not 64x100.*--size 64 or --size 96"):
+    with pytest.raises(UsageError, match=r"multiples of 32, not 64x100.*a size of 64 or 96"):
         build("ul-vm-unet")(torch.zeros(1, 3, 64, 100))
 
 
