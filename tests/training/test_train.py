@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from tests.command import tinyseg
 from tests.training.discs import SIZE, draw_discs
-from tinyseg.data import load_pictures, open_dataset
+from tinyseg.data import Pictures, Preprocessing, load_pictures, open_dataset
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.evaluation import evaluate_run, network_predictor
 from tinyseg.networks import load_network
@@ -74,8 +74,7 @@ def killed(discs: Path, runs: Path, step: int, how: str = "SIGKILL", what: str =
          QUICK.model_dump_json(), str(runs)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if how == "SIGKILL":
-        assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert ended.returncode == -signal.Signals[how], ended.stderr
     (run,) = Run.all(runs)
     return run
 
@@ -134,14 +133,43 @@ def test_training_normalises_as_everything_else_does(finished):
     values = pictures.images.reshape(-1, 3) / 255
     assert record.preprocessing.mean == pytest.approx(values.mean(0), abs=1e-9)
     assert record.preprocessing.std == pytest.approx(values.std(0), abs=1e-9)
-    seen: list[torch.Tensor] = []
+    expected = record.preprocessing.normalise(pictures.images)
+    trained, validated = seen_by_the_network(record.preprocessing, pictures, augment=[])
+    assert np.array_equal(trained, expected)
+    assert np.array_equal(validated, expected)
+
+
+def test_pictures_are_augmented_in_training_alone(finished):
+    preprocessing = finished.record.preprocessing
+    dataset = open_dataset(finished.record.data.source)
+    pictures = load_pictures(dataset, finished.split.train, SIZE)
+    expected = preprocessing.normalise(pictures.images)
+    trained, validated = seen_by_the_network(preprocessing, pictures, augment=["flip"])
+    assert np.array_equal(validated, expected)
+    flips = [[image, image[:, ::-1], image[..., ::-1], image[:, ::-1, ::-1]] for image in expected]
+    chosen = {
+        [np.allclose(image, flip, atol=1e-5) for flip in four].index(True)
+        for image, four in zip(trained, flips, strict=True)
+    }
+    assert chosen == {0, 1, 2, 3}
+
+
+def seen_by_the_network(
+    preprocessing: Preprocessing, pictures: Pictures, augment: list[str]
+) -> list[np.ndarray]:
+    """What a network gets in a step of training, and in one of validation."""
+    seen: list[np.ndarray] = []
     network = torch.nn.Conv2d(3, 1, 1)
-    network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    module = Segmentation(network, Protocol(augment=[]), record.preprocessing, pictures, False, 0.5)
-    batch = torch.from_numpy(pictures.images), torch.from_numpy(pictures.masks)
+    network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numpy()))
+    protocol = Protocol(augment=augment)
+    module = Segmentation(network, protocol, preprocessing, pictures, False, 0.5)
     module.log = lambda *_, **__: None
+    batch = torch.from_numpy(pictures.images), torch.from_numpy(pictures.masks)
+    torch.manual_seed(0)
     module.training_step(batch, 0)
-    assert np.array_equal(seen[0].numpy(), record.preprocessing.normalise(pictures.images))
+    with torch.no_grad():
+        module.validation_step(batch, 0)
+    return seen
 
 
 def test_equal_protocols_give_equal_weights(discs, finished, tmp_path):
@@ -211,14 +239,20 @@ def test_a_loss_that_is_no_number_ends_the_training_in_a_sentence(discs, tmp_pat
     assert "loss became" in (run.record.error or "")
 
 
-def test_patience_ends_a_training_that_no_longer_improves(discs, tmp_path):
-    """With a learning rate of zero no epoch beats the first."""
+def test_patience_ends_a_training_that_no_longer_improves(discs, tmp_path, monkeypatch):
+    """With a learning rate of zero no epoch beats the first, whose weights alone are kept."""
+    kept: list[Path] = []
+    monkeypatch.setattr(
+        "tinyseg.training.recorder.save_file",
+        lambda weights, path: (kept.append(path), save_file(weights, path)),
+    )
     still = {"lr": 0.0, "epochs": 9, "patience": 2, "augment": []}
     run = train("ul-vm-unet", str(discs), QUICK.model_copy(update=still), runs=tmp_path)
     record = run.record
     assert (record.epochs_done, record.stopped_early) == (3, True)
     assert record.best is not None
     assert record.best.epoch == 1
+    assert len(kept) == 1
 
 
 @pytest.mark.parametrize("loss", ["dice", "bce-dice"])
