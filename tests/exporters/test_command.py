@@ -106,13 +106,14 @@ def test_onnx_needs_no_extra(exported_runs, tmp_path, hide):
     assert f"Next: tinyseg profile {exported_runs / UNET}" in " ".join(done.stderr.split("\n"))
 
 
-def test_an_interrupted_export_leaves_nothing(runs):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_export_leaves_nothing(runs, sent):
     shutil.rmtree(runs / UNET / "artifacts")
     command = [sys.executable, "-m", "tinyseg", "export", str(runs / UNET), "--format", "tflite"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as export:
         assert export.stderr is not None
         next(line for line in export.stderr if line.startswith("Exporting"))
-        export.send_signal(signal.SIGINT)
+        export.send_signal(sent)
         said = export.stderr.read()
     assert export.returncode == 130
     assert "Interrupted." in said

@@ -214,6 +214,21 @@ def test_an_interrupted_training_says_so_and_goes_on(discs, finished, tmp_path):
     assert_same_weights(run, finished)
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_ends_cleanly_when_it_is_told_to(discs, tmp_path, sent):
+    command: list[Any] = [
+        sys.executable, "-m", "tinyseg", "train", "--model", "ul-vm-unet", "--data", discs,
+        "--size", SIZE, "--epochs", 999, "--threads", 1, "--runs", tmp_path, "--name", "x",
+    ]  # fmt: skip
+    with subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True) as training:
+        assert training.stderr is not None
+        next(line for line in training.stderr if line.startswith("Training"))
+        training.send_signal(sent)
+        said = training.stderr.read()
+    assert (training.returncode, said.split("\n")[-2]) == (130, "Interrupted.")
+    assert Run.open("x", tmp_path).record.state == "interrupted"
+
+
 def test_a_finished_run_is_not_resumed(finished):
     with pytest.raises(TinysegError, match="is finished, after 3 epochs"):
         resume(finished)

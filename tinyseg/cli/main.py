@@ -1,5 +1,6 @@
 """The command line: one file a command; errors become one sentence and an exit code."""
 
+import signal
 import sys
 import traceback
 from typing import Any
@@ -94,4 +95,5 @@ def root(
 
 def main() -> None:
     """Entry point of the ``tinyseg`` command."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
     app()
