@@ -115,7 +115,7 @@ def test_an_interrupted_export_leaves_nothing(runs, sent):
         next(line for line in export.stderr if line.startswith("Exporting"))
         export.send_signal(sent)
         said = export.stderr.read()
-    assert export.returncode == 130
+    assert export.returncode == 130, said
     assert "Interrupted." in said
     assert list((runs / UNET / "artifacts").iterdir()) == []
 
