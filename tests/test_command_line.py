@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 
 import pytest
+import typer
 
-from tinyseg.cli.main import app
+from tinyseg.cli.main import Commands, app
 
 COMMANDS = [
     "train", "evaluate", "predict", "count", "export", "profile", "compare", "models", "demo",
@@ -54,6 +55,29 @@ def test_every_command_is_listed_here():
 def test_every_help_ends_with_an_example(command):
     text = " ".join(tinyseg(*command.split(), "--help").stdout.split())
     assert f"Example: tinyseg {command}" in text
+
+
+def test_an_error_in_tidying_up_after_an_interruption_is_no_bug(capsys):
+    program = typer.Typer(cls=Commands)
+
+    @program.command()
+    def interrupted() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise OSError("Directory not empty")
+
+    @program.command()
+    def broken() -> None:
+        raise OSError("Directory not empty")
+
+    with pytest.raises(SystemExit) as ended:
+        program(["interrupted"])
+    assert (ended.value.code, capsys.readouterr().err) == (130, "Interrupted.\n")
+    with pytest.raises(SystemExit) as ended:
+        program(["broken"])
+    assert ended.value.code == 1
+    assert "This is a bug in tinyseg: OSError" in capsys.readouterr().err
 
 
 def test_json_is_one_document_on_standard_output():

@@ -23,26 +23,34 @@ from tinyseg.cli.train import train
 from tinyseg.errors import ExitCode, TinysegError
 
 
-class _Commands(TyperGroup):
+class Commands(TyperGroup):
     """Turns whatever a command raises into a sentence and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Runs the command; what it raises never reaches the user as a traceback."""
         try:
             return super().invoke(ctx)
-        except TinysegError as error:
-            _explain(error)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            console.notes.print("Interrupted.")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-        except Exception as bug:
-            if type(bug).__module__.partition(".")[0] in ("typer", "click"):
+        except (Exception, KeyboardInterrupt) as error:
+            if _is_interruption(error):
+                console.notes.print("Interrupted.")
+                raise typer.Exit(ExitCode.INTERRUPTED) from None
+            if isinstance(error, TinysegError):
+                _explain(error)
+                raise typer.Exit(error.exit_code) from None
+            if type(error).__module__.partition(".")[0] in ("typer", "click"):
                 raise
-            console.notes.print(f"This is a bug in tinyseg: {type(bug).__name__}: {bug}.")
+            console.notes.print(f"This is a bug in tinyseg: {type(error).__name__}: {error}.")
             _show_traceback(
                 "Please report it with what this command prints when you add --verbose."
             )
             raise typer.Exit(ExitCode.FAILED) from None
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Whether it is Ctrl-C, or came up while work was tidied away after one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _explain(error: TinysegError) -> None:
@@ -67,7 +75,7 @@ def _show_traceback(otherwise: str) -> None:
 
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
