@@ -5,9 +5,20 @@ from typing import TYPE_CHECKING
 from tinyseg.errors import TinysegError
 from tinyseg.networks.registry import build
 from tinyseg.runs import Run
+from tinyseg.runs.records import RunRecord
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+def build_recorded(record: RunRecord) -> "nn.Module":
+    """The network that a run's record describes, with fresh weights."""
+    return build(
+        record.network,
+        in_channels=record.data.channels,
+        classes=len(record.data.classes),
+        **record.arguments,
+    )
 
 
 def load_network(run: Run) -> "nn.Module":
@@ -20,12 +31,7 @@ def load_network(run: Run) -> "nn.Module":
     from safetensors.torch import load_file
 
     record = run.record
-    network = build(
-        record.network,
-        in_channels=record.data.channels,
-        classes=len(record.data.classes),
-        **record.arguments,
-    )
+    network = build_recorded(record)
     try:
         network.load_state_dict(load_file(run.best_weights))
     except FileNotFoundError:

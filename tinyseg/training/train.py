@@ -19,7 +19,7 @@ from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.data.sample import Dataset
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation import evaluate_run, network_predictor
-from tinyseg.networks import build, load_network
+from tinyseg.networks import build, build_recorded, load_network
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now, this_machine, versions
@@ -133,12 +133,7 @@ def resume(run: Run | str, *, runs: Path = Path("runs"), progress: Progress = si
             )
         protocol = record.protocol
         torch.manual_seed(protocol.seed)
-        network = build(
-            record.network,
-            in_channels=record.data.channels,
-            classes=len(record.data.classes),
-            **record.arguments,
-        )
+        network = build_recorded(record)
         pictures = load_pictures(dataset, dataset.keys, protocol.size, progress)
         run.update(state="running", error=None)
         _fit(run, network, pictures, progress)
