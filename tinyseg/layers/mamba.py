@@ -51,6 +51,6 @@ class Mamba(nn.Module):
         x = self.conv1d(x.transpose(1, 2))[..., : tokens.shape[1]]
         x = F.silu(x.transpose(1, 2))
         dt, B, C = self.x_proj(x).split([self.rank, self.states, self.states], dim=-1)
-        delta = F.softplus(self.dt_proj(dt))
-        y = scan_sequence(x, delta, -torch.exp(self.A_log), B, C)
-        return self.out_proj((y + self.D * x) * F.silu(z))
+        delta, bias = F.linear(dt, self.dt_proj.weight), self.dt_proj.bias
+        A = -torch.exp(self.A_log)
+        return self.out_proj(scan_sequence(x, delta, A, B, C, self.D, z, bias, True))

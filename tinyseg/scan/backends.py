@@ -1,67 +1,95 @@
 """Which code computes a scan."""
 
-from collections.abc import Callable
-
+import torch
 from torch import Tensor
 
 from tinyseg.errors import UsageError
-from tinyseg.scan.chunked import chunked_scan
+from tinyseg.scan.arguments import Arguments, Discretisation
+from tinyseg.scan.backend import Backend, Kernel
+from tinyseg.scan.chunked import Chunked
 from tinyseg.scan.exporting import current_form, hoisted_scan, portable_scan
 from tinyseg.scan.operator import scan_as_operator
-from tinyseg.scan.reference import reference_scan
+from tinyseg.scan.reference import Reference
 
-Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+_PREFERRED: tuple[Backend, ...] = (Chunked(), Reference())
 
-BACKENDS: dict[str, Scan] = {"chunked": chunked_scan, "reference": reference_scan}
+#: By name, the one that ``auto`` prefers first.
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in _PREFERRED}
 
 
-def scan_sequence(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
-    """The bare recurrence in the layout of a Mamba layer, in the form that is asked for now.
+def scan_sequence(
+    x: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None = None,
+    z: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    delta_softplus: bool = False,
+    *,
+    discretisation: Discretisation = "zoh",
+    backend: str = "auto",
+) -> Tensor:
+    """The scan in the layout of a Mamba layer, in the form that is asked for now.
+
+    Arguments and meaning are those of `Arguments`; shapes are not checked here (`selective_scan`
+    does that).
 
     Args:
         x: input, (batch, length, channels).
-        delta: step sizes, after softplus, (batch, length, channels).
+        delta: step sizes, (batch, length, channels).
         A: (channels, states).
         B: (batch, length, states).
         C: (batch, length, states).
+        D: skip, (channels).
+        z: gate, (batch, length, channels).
+        delta_bias: added to delta, (channels).
+        delta_softplus: whether delta goes through softplus, after its bias.
+        discretisation: ``zoh`` or ``euler``.
+        backend: ``auto`` or a name in `BACKENDS`.
 
     Returns:
-        y (batch, length, channels), in the type of x; computed in float32 for half types.
+        y (batch, length, channels), in the type of x; computed in float32 for half types, also
+        under autocast.
     """
-    kind = x.dtype
-    if kind.itemsize < 4:
-        x, delta, A, B, C = (tensor.float() for tensor in (x, delta, A, B, C))
+    arguments = Arguments(x, delta, A, B, C, D, z, delta_bias, delta_softplus, discretisation)
+    kind = torch.promote_types(x.dtype, torch.float32)
+    with torch.autocast(x.device.type, enabled=False):
+        y = _in_form(arguments.to(kind), backend)
+    return y.to(x.dtype)
+
+
+def _in_form(arguments: Arguments, backend: str) -> Tensor:
     match current_form():
-        case "eager":
-            y = chunked_scan(x, delta, A, B, C)[0]
         case "operator":
-            y = scan_as_operator(x, delta, A, B, C)
+            return scan_as_operator(Chunked(), arguments)
         case "hop2":
-            y = hoisted_scan(x, delta, A, B, C)
+            return hoisted_scan(arguments)
         case "g8":
-            y = portable_scan(x, delta, A, B, C)
-    return y.to(kind)
+            return portable_scan(arguments)
+        case "eager":
+            chosen = choose(backend, arguments)
+            if torch.compiler.is_compiling() and isinstance(chosen, Kernel):
+                return scan_as_operator(chosen, arguments)
+            return chosen.scan(arguments)[0]
 
 
-def choose(backend: str, *, variable: bool) -> Scan:
-    """The backend of a name; ``auto`` is chunked where it can, else reference.
-
-    Args:
-        backend: a name in `BACKENDS`, or ``auto``.
-        variable: whether B and C vary in time, which ``chunked`` needs.
+def choose(backend: str, arguments: Arguments) -> Backend:
+    """The backend of a name; ``auto`` is the first in `BACKENDS` that can do it here.
 
     Raises:
         UsageError: no such backend, or one that cannot do this.
     """
     if backend == "auto":
-        return chunked_scan if variable else reference_scan
+        return next(b for b in _PREFERRED if not (b.unavailable() or b.refuses(arguments)))
     if backend not in BACKENDS:
         raise UsageError(
             f"No scan backend is called '{backend}'.", f"There are: auto, {', '.join(BACKENDS)}."
         )
-    if backend == "chunked" and not variable:
-        raise UsageError(
-            "The chunked scan needs B and C of shape (batch, states, length).",
-            "Use backend='reference' for constant ones.",
-        )
-    return BACKENDS[backend]
+    chosen = BACKENDS[backend]
+    if missing := chosen.unavailable():
+        raise UsageError(f"The scan backend '{backend}' is not available: {missing}")
+    if reason := chosen.refuses(arguments):
+        raise UsageError(f"The scan backend '{backend}' {reason}.", "Leave the backend to 'auto'.")
+    return chosen

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch._higher_order_ops.scan import scan as scan_operator
 
+from tinyseg.scan.arguments import Arguments, decays
+
 Form = Literal["eager", "operator", "hop2", "g8"]
 
 _form: ContextVar[Form] = ContextVar("scan_form", default="eager")
@@ -36,13 +38,14 @@ def current_form() -> Form:
     return _form.get()
 
 
-def hoisted_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+def hoisted_scan(arguments: Arguments) -> Tensor:
     """``hop2``: decays and inputs of all steps at once; the loop's body is one multiply and add.
 
-    Shapes as in `reference_scan`, B and C variable in time.
+    B and C are variable in time.
     """
-    delta = delta.transpose(0, 1)
-    decay = torch.exp(delta.unsqueeze(-1) * A)
+    x, A, B, C = arguments.x, arguments.A, arguments.B, arguments.C
+    delta = arguments.steps().transpose(0, 1)
+    decay = decays(delta, A, arguments.discretisation)
     entering = (delta * x.transpose(0, 1)).unsqueeze(-1) * B.transpose(0, 1).unsqueeze(2)
 
     def step(state: Tensor, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -53,19 +56,20 @@ def hoisted_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> T
     outcome: Any = scan_operator(step, decay[0] * 0, (decay, entering), dim=0)
     states: Tensor = outcome[1]
     y = torch.matmul(states, C.transpose(0, 1).unsqueeze(-1)).squeeze(-1)
-    return y.transpose(0, 1)
+    return arguments.finish(y.transpose(0, 1))
 
 
-def portable_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+def portable_scan(arguments: Arguments) -> Tensor:
     """``g8``: chunks of up to eight steps side by side, then a logarithmic carry across chunks.
 
-    Shapes as in `reference_scan`, B and C variable in time; the length is fixed at export. Every
-    slice keeps its rank, which saves a reshape each in TFLite.
+    B and C are variable in time; the length is fixed at export. Every slice keeps its rank, which
+    saves a reshape each in TFLite.
     """
+    x, delta, A, B, C = arguments.x, arguments.steps(), arguments.A, arguments.B, arguments.C
     batch, length, channels = x.shape
     steps = next(k for k in range(min(_STEPS, length), 0, -1) if length % k == 0)
     chunks = (batch, length // steps, steps, channels)
-    decay = torch.exp(delta.reshape(*chunks, 1) * A)
+    decay = decays(delta.reshape(chunks), A, arguments.discretisation)
     entering = (delta * x).reshape(*chunks, 1) * B.reshape(*chunks[:3], 1, -1)
     states = [entering.narrow(2, 0, 1)]
     products = [decay.narrow(2, 0, 1)]
@@ -76,7 +80,7 @@ def portable_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> 
     carry = _ends_before(products[-1], states[-1])
     all_states = torch.cat(states, 2) + torch.cat(products, 2) * carry
     y = (all_states * C.reshape(*chunks[:3], 1, -1)).sum(-1)
-    return y.reshape(batch, length, channels)
+    return arguments.finish(y.reshape(batch, length, channels))
 
 
 def _ends_before(product: Tensor, end: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
 """`selective_scan`: mamba-ssm's meaning, names and shapes."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tinyseg.errors import UsageError
-from tinyseg.scan.backends import Scan, choose
+from tinyseg.scan.arguments import Arguments, Discretisation
+from tinyseg.scan.backends import choose
 
 
 def selective_scan(
@@ -20,6 +20,7 @@ def selective_scan(
     delta_softplus: bool = False,
     return_last_state: bool = False,
     backend: str = "auto",
+    discretisation: Discretisation = "zoh",
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Selective scan of Mamba (Gu and Dao 2023, algorithm 2); stands in for `selective_scan_fn`.
 
@@ -35,7 +36,8 @@ def selective_scan(
         delta_bias: added to delta, (channels).
         delta_softplus: whether delta goes through softplus, after its bias.
         return_last_state: whether to return the last state too; it carries no gradient.
-        backend: ``auto``, ``chunked`` or ``reference``.
+        backend: ``auto`` or a name in `tinyseg.scan.BACKENDS`.
+        discretisation: ``zoh`` (Mamba's) or ``euler``.
 
     Returns:
         (batch, channels, length) in the type of u; with ``return_last_state`` also
@@ -46,37 +48,33 @@ def selective_scan(
     """
     _check(u, delta, A, B, C, D, z, delta_bias)
     kind = torch.promote_types(u.dtype, torch.float32)
-    x, step = (tensor.to(kind).transpose(1, 2) for tensor in (u, delta))
-    if delta_bias is not None:
-        step = step + delta_bias.to(kind)
-    if delta_softplus:
-        step = F.softplus(step)
-    scan = choose(backend, variable=B.dim() > 2 and C.dim() > 2)
-    y, last = _grouped(scan, x, step, A.to(kind), B.to(kind), C.to(kind))
-    if D is not None:
-        y = y + x * D.to(kind)
-    if z is not None:
-        y = y * F.silu(z.to(kind).transpose(1, 2))
-    y = y.transpose(1, 2).to(u.dtype)
-    return (y, last.detach()) if return_last_state else y
-
-
-def _grouped(
-    scan: Scan, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor
-) -> tuple[Tensor, Tensor]:
     groups = next((tensor.shape[1] for tensor in (B, C) if tensor.dim() == 4), 1)
-    parts = [
-        scan(
-            x.chunk(groups, 2)[group],
-            delta.chunk(groups, 2)[group],
-            A.chunk(groups)[group],
-            _of_group(B, group, groups),
-            _of_group(C, group, groups),
-        )
-        for group in range(groups)
-    ]
-    y, last = zip(*parts, strict=True)
-    return torch.cat(y, 2), torch.cat(last, 1)
+    with torch.autocast(u.device.type, enabled=False):
+        parts = [
+            choose(backend, part).scan(part)
+            for group in range(groups)
+            for part in [
+                Arguments(
+                    _channels(u, 1, group, groups).transpose(1, 2),
+                    _channels(delta, 1, group, groups).transpose(1, 2),
+                    _channels(A, 0, group, groups),
+                    _of_group(B, group, groups),
+                    _of_group(C, group, groups),
+                    None if D is None else _channels(D, 0, group, groups),
+                    None if z is None else _channels(z, 1, group, groups).transpose(1, 2),
+                    None if delta_bias is None else _channels(delta_bias, 0, group, groups),
+                    delta_softplus,
+                    discretisation,
+                ).to(kind)
+            ]
+        ]
+    ys, lasts = zip(*parts, strict=True)
+    y = torch.cat(ys, 2).transpose(1, 2).to(u.dtype)
+    return (y, torch.cat(lasts, 1)) if return_last_state else y
+
+
+def _channels(tensor: Tensor, dimension: int, group: int, groups: int) -> Tensor:
+    return tensor.chunk(groups, dimension)[group]
 
 
 def _of_group(coefficient: Tensor, group: int, groups: int) -> Tensor:
