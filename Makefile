@@ -28,7 +28,7 @@ audit: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,tflite]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,bench,tflite,triton]'
 	touch $(READY)
 
 clean:

@@ -40,7 +40,7 @@ class Arguments(NamedTuple):
     def to(self, kind: torch.dtype) -> "Arguments":
         """The same with all tensors of one type."""
         tensors: Any = (None if tensor is None else tensor.to(kind) for tensor in self.tensors)
-        return Arguments(*tensors, *self[8:])
+        return Arguments(*tensors, self.delta_softplus, self.discretisation)
 
     def steps(self) -> Tensor:
         """Step sizes, after bias and softplus: (batch, length, channels)."""

@@ -29,7 +29,7 @@ class Backend(ABC):
 
     @abstractmethod
     def scan(self, arguments: Arguments) -> tuple[Tensor, Tensor]:
-        """y (batch, length, channels) and the last state (batch, channels, states).
+        """Gives y (batch, length, channels) and the last state (batch, channels, states).
 
         Args:
             arguments: all of one type, float32 or float64.
