@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check docs clean
+NATIVE := pyproject.toml $(wildcard tinyseg/native/*.c tinyseg/native/*.h)
+
+.PHONY: demo test check docs audit native clean
 
 demo: $(READY)
 	$(BIN)/tinyseg demo
@@ -25,11 +27,15 @@ docs: $(READY)
 audit: $(READY)
 	$(BIN)/pip-audit -r constraints.txt --no-deps --disable-pip
 
-$(READY): pyproject.toml constraints.txt
+# Builds the native kernels anew after a change to their C, in an environment that is there.
+native:
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+
+$(READY): $(NATIVE) constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt torch
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,bench,tflite,triton]'
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info tinyseg/native/*.so
