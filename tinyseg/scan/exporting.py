@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch._higher_order_ops.scan import scan as scan_operator
 
+from tinyseg.errors import UsageError
 from tinyseg.scan.arguments import Arguments, decays
 
 Form = Literal["eager", "operator", "hop2", "g8"]
@@ -38,12 +39,15 @@ def current_form() -> Form:
     return _form.get()
 
 
-def hoisted_scan(arguments: Arguments) -> Tensor:
+def hoisted_scan(arguments: Arguments) -> tuple[Tensor, Tensor]:
     """``hop2``: decays and inputs of all steps at once; the loop's body is one multiply and add.
 
     B and C are variable in time.
+
+    Returns:
+        y (batch, length, channels) and the last state (batch, channels, states).
     """
-    x, A, B, C = arguments.x, arguments.A, arguments.B, arguments.C
+    x, A, B, C = _variable(arguments)
     delta = arguments.steps().transpose(0, 1)
     decay = decays(delta, A, arguments.discretisation)
     entering = (delta * x.transpose(0, 1)).unsqueeze(-1) * B.transpose(0, 1).unsqueeze(2)
@@ -54,18 +58,22 @@ def hoisted_scan(arguments: Arguments) -> Tensor:
 
     # A zero computed from a decay, because constants would be baked into the file.
     outcome: Any = scan_operator(step, decay[0] * 0, (decay, entering), dim=0)
-    states: Tensor = outcome[1]
+    last, states = outcome
     y = torch.matmul(states, C.transpose(0, 1).unsqueeze(-1)).squeeze(-1)
-    return arguments.finish(y.transpose(0, 1))
+    return arguments.finish(y.transpose(0, 1)), last
 
 
-def portable_scan(arguments: Arguments) -> Tensor:
+def portable_scan(arguments: Arguments) -> tuple[Tensor, Tensor]:
     """``g8``: chunks of up to eight steps side by side, then a logarithmic carry across chunks.
 
     B and C are variable in time; the length is fixed at export. Every slice keeps its rank, which
     saves a reshape each in TFLite.
+
+    Returns:
+        y (batch, length, channels) and the last state (batch, channels, states).
     """
-    x, delta, A, B, C = arguments.x, arguments.steps(), arguments.A, arguments.B, arguments.C
+    x, A, B, C = _variable(arguments)
+    delta = arguments.steps()
     batch, length, channels = x.shape
     steps = next(k for k in range(min(_STEPS, length), 0, -1) if length % k == 0)
     chunks = (batch, length // steps, steps, channels)
@@ -80,7 +88,14 @@ def portable_scan(arguments: Arguments) -> Tensor:
     carry = _ends_before(products[-1], states[-1])
     all_states = torch.cat(states, 2) + torch.cat(products, 2) * carry
     y = (all_states * C.reshape(*chunks[:3], 1, -1)).sum(-1)
-    return arguments.finish(y.reshape(batch, length, channels))
+    return arguments.finish(y.reshape(batch, length, channels)), all_states[:, -1, -1]
+
+
+def _variable(arguments: Arguments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """x, A, B and C."""
+    if not arguments.vary_in_time:
+        raise UsageError("B and C should vary in time, (batch, length, states), to be exported.")
+    return arguments.x, arguments.A, arguments.B, arguments.C
 
 
 def _ends_before(product: Tensor, end: Tensor) -> Tensor:

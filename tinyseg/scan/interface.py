@@ -5,7 +5,8 @@ from torch import Tensor
 
 from tinyseg.errors import UsageError
 from tinyseg.scan.arguments import Arguments, Discretisation
-from tinyseg.scan.backends import choose
+from tinyseg.scan.checks import check_floating, check_like
+from tinyseg.scan.sequence import scan_in_form
 
 
 def selective_scan(
@@ -47,27 +48,25 @@ def selective_scan(
         UsageError: a shape or type that does not fit; the sentence names the argument.
     """
     _check(u, delta, A, B, C, D, z, delta_bias)
-    kind = torch.promote_types(u.dtype, torch.float32)
     groups = next((tensor.shape[1] for tensor in (B, C) if tensor.dim() == 4), 1)
-    with torch.autocast(u.device.type, enabled=False):
-        parts = [
-            choose(backend, part).scan(part)
-            for group in range(groups)
-            for part in [
-                Arguments(
-                    _channels(u, 1, group, groups).transpose(1, 2),
-                    _channels(delta, 1, group, groups).transpose(1, 2),
-                    _channels(A, 0, group, groups),
-                    _of_group(B, group, groups),
-                    _of_group(C, group, groups),
-                    None if D is None else _channels(D, 0, group, groups),
-                    None if z is None else _channels(z, 1, group, groups).transpose(1, 2),
-                    None if delta_bias is None else _channels(delta_bias, 0, group, groups),
-                    delta_softplus,
-                    discretisation,
-                ).to(kind)
-            ]
-        ]
+    parts = [
+        scan_in_form(
+            Arguments(
+                _channels(u, 1, group, groups).transpose(1, 2),
+                _channels(delta, 1, group, groups).transpose(1, 2),
+                _channels(A, 0, group, groups),
+                _of_group(B, group, groups),
+                _of_group(C, group, groups),
+                None if D is None else _channels(D, 0, group, groups),
+                None if z is None else _channels(z, 1, group, groups).transpose(1, 2),
+                None if delta_bias is None else _channels(delta_bias, 0, group, groups),
+                delta_softplus,
+                discretisation,
+            ),
+            backend,
+        )
+        for group in range(groups)
+    ]
     ys, lasts = zip(*parts, strict=True)
     y = torch.cat(ys, 2).transpose(1, 2).to(u.dtype)
     return (y, torch.cat(lasts, 1)) if return_last_state else y
@@ -95,43 +94,36 @@ def _check(
     z: Tensor | None,
     delta_bias: Tensor | None,
 ) -> None:
+    check_floating("u", u)
     if u.dim() != 3:
         raise UsageError(f"u should be (batch, channels, length), not {tuple(u.shape)}.")
-    if not u.is_floating_point():
-        raise UsageError(f"u should be a floating-point tensor, not {u.dtype}.")
-    if A.is_complex() or A.dim() != 2 or A.shape[0] != u.shape[1]:
-        raise UsageError(
-            f"A should be real, ({u.shape[1]}, states), not {A.dtype} {tuple(A.shape)}."
-        )
-    batch, channels, length = u.shape
+    channels = u.shape[1]
+    if A.dim() != 2:
+        raise UsageError(f"A should be ({channels}, states), not {tuple(A.shape)}.")
     states = A.shape[1]
-    _expect("delta", delta, u, (batch, channels, length))
+    check_like("delta", delta, u.shape, "u", u)
+    check_like("A", A, (channels, states), "u", u)
     for name, coefficient in (("B", B), ("C", C)):
         _check_coefficient(name, coefficient, u, states)
+    if B.dim() == C.dim() == 4 and B.shape[1] != C.shape[1]:
+        raise UsageError(f"C should have as many groups as B, {B.shape[1]}, not {C.shape[1]}.")
     for name, vector in (("D", D), ("delta_bias", delta_bias)):
         if vector is not None:
-            _expect(name, vector, u, (channels,))
+            check_like(name, vector, (channels,), "u", u)
     if z is not None:
-        _expect("z", z, u, (batch, channels, length))
+        check_like("z", z, u.shape, "u", u)
 
 
 def _check_coefficient(name: str, tensor: Tensor, u: Tensor, states: int) -> None:
     batch, channels, length = u.shape
     if tensor.dim() == 2:
-        _expect(name, tensor, u, (channels, states))
+        check_like(name, tensor, (channels, states), "u", u)
     elif tensor.dim() == 4:
         groups = tensor.shape[1]
-        _expect(name, tensor, u, (batch, groups, states, length))
-        if channels % groups:
+        check_like(name, tensor, (batch, groups, states, length), "u", u)
+        if not groups or channels % groups:
             raise UsageError(
-                f"{name} has {groups} groups, which should divide {channels} channels."
+                f"{name} should have groups that divide its {channels} channels, not {groups}."
             )
     else:
-        _expect(name, tensor, u, (batch, states, length))
-
-
-def _expect(name: str, tensor: Tensor, u: Tensor, shape: tuple[int, ...]) -> None:
-    if tuple(tensor.shape) != shape:
-        raise UsageError(f"{name} should have the shape {shape}, not {tuple(tensor.shape)}.")
-    if tensor.device != u.device:
-        raise UsageError(f"{name} should be on {u.device} as u is, not on {tensor.device}.")
+        check_like(name, tensor, (batch, states, length), "u", u)

@@ -1,28 +1,51 @@
-"""The scan as one opaque operator, so that whoever traces or compiles a network sees it whole."""
+"""The scan as one opaque operator, so that whoever traces or compiles a network sees it whole.
+
+The operator carries the backend's name as it was asked for and chooses when it runs, so that a
+saved program also runs on a machine with other backends than the one it was made on.
+"""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tinyseg.errors import TinysegError
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.backend import Kernel
+from tinyseg.scan.backends import BACKENDS, choose
 
 #: Name of the operator in a traced graph.
 NAME = "tinyseg::selective_scan"
 
-_kernels: dict[str, Kernel] = {}
+
+def has_operator(arguments: Arguments, backend: str) -> bool:
+    """Whether `scan_as_operator` can do this; only backends with a backward of their own can."""
+    named = backend == "auto" or isinstance(BACKENDS.get(backend), Kernel)
+    return named and arguments.vary_in_time
 
 
-def scan_as_operator(kernel: Kernel, arguments: Arguments) -> Tensor:
-    """y, by an operator whose backward is an operator too.
+def scan_as_operator(arguments: Arguments, backend: str) -> tuple[Tensor, Tensor]:
+    """Gives y and the last state, by an operator whose backward is an operator too.
 
     Args:
-        kernel: what computes it when the operator runs.
-        arguments: B and C variable in time.
+        arguments: prepared; B and C variable in time.
+        backend: ``auto``, or the name of a backend that is a `Kernel`.
     """
-    _kernels[kernel.name] = kernel
-    return _forward(*arguments, kernel.name)[0]  # pyright: ignore[reportIndexIssue, reportReturnType]
+    keep_starts = torch.is_grad_enabled() and any(
+        tensor is not None and tensor.requires_grad for tensor in arguments.tensors
+    )
+    outputs: Any = _forward(*arguments, backend, keep_starts)
+    return outputs[0], outputs[1].detach()
+
+
+def _kernel(backend: str, arguments: Arguments) -> Kernel:
+    if backend == "auto":
+        kernels = (kernel for kernel in BACKENDS.values() if isinstance(kernel, Kernel))
+        return next(k for k in kernels if not (k.unavailable() or k.refuses(arguments)))
+    chosen = choose(backend, arguments)
+    if not isinstance(chosen, Kernel):
+        raise TinysegError(f"The scan backend '{backend}' cannot run inside a traced program.")
+    return chosen
 
 
 @torch.library.custom_op(NAME, mutates_args=())
@@ -37,18 +60,21 @@ def _forward(
     delta_bias: Tensor | None,
     delta_softplus: bool,
     discretisation: str,
-    kernel: str,
-) -> tuple[Tensor, Tensor]:
-    arguments = Arguments(x, delta, A, B, C, D, z, delta_bias, delta_softplus, discretisation)  # pyright: ignore[reportArgumentType]
-    y, _, starts = _kernels[kernel].forward(arguments, keep_starts=True)
-    return y, starts
+    backend: str,
+    keep_starts: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    given: Any = (x, delta, A, B, C, D, z, delta_bias, delta_softplus, discretisation)
+    arguments = Arguments(*given).prepared()
+    return _kernel(backend, arguments).forward(arguments, keep_starts)
 
 
 @_forward.register_fake
-def _(*values: Any) -> tuple[Tensor, Tensor]:
-    arguments = Arguments(*values[:-1])
-    x = arguments.x
-    return x.new_empty(x.shape), x.new_empty(_kernels[values[-1]].starts_shape(arguments))
+def _(*values: Any) -> tuple[Tensor, Tensor, Tensor]:
+    *given, backend, keep_starts = values
+    arguments = Arguments(*given).prepared()
+    x, A = arguments.x, arguments.A
+    starts = _kernel(backend, arguments).starts_shape(arguments) if keep_starts else (0,)
+    return x.new_empty(x.shape), x.new_empty(x.shape[0], *A.shape), x.new_empty(starts)
 
 
 @torch.library.custom_op(f"{NAME}_backward", mutates_args=())
@@ -63,12 +89,21 @@ def _backward(
     delta_bias: Tensor | None,
     delta_softplus: bool,
     discretisation: str,
-    kernel: str,
+    backend: str,
     starts: Tensor,
     grad_y: Tensor,
 ) -> list[Tensor]:
-    arguments = Arguments(x, delta, A, B, C, D, z, delta_bias, delta_softplus, discretisation)  # pyright: ignore[reportArgumentType]
-    gradients = _kernels[kernel].backward(arguments, starts, grad_y)
+    given: Any = (x, delta, A, B, C, D, z, delta_bias, delta_softplus, discretisation)
+    arguments = Arguments(*given).prepared()
+    kernel = _kernel(backend, arguments)
+    if starts.shape != kernel.starts_shape(arguments) or grad_y.shape != x.shape:
+        raise TinysegError(
+            f"The states kept for the scan's backward should be those of '{kernel.name}', "
+            f"{kernel.starts_shape(arguments)}, not {tuple(starts.shape)}.",
+            "Trace or compile the network again.",
+        )
+    with torch.autocast(x.device.type, enabled=False):
+        gradients = kernel.backward(arguments, starts, grad_y)
     return [gradient for gradient in gradients if gradient is not None]
 
 
@@ -77,16 +112,16 @@ def _(*values: Any) -> list[Tensor]:
     return [tensor.new_empty(tensor.shape) for tensor in values[:8] if tensor is not None]
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.save_for_backward(*inputs[:8], output[1])
-    ctx.rest = inputs[8:]
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    ctx.save_for_backward(*inputs[:8], output[2])
+    ctx.rest = inputs[8:11]
 
 
-def _differentiate(ctx: Any, grad_y: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+def _differentiate(ctx: Any, grad_y: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
     *tensors, starts = ctx.saved_tensors
     gradients: Any = _backward(*tensors, *ctx.rest, starts, grad_y)
     of_given = iter(gradients)
-    return *(None if t is None else next(of_given) for t in tensors), None, None, None
+    return *(None if t is None else next(of_given) for t in tensors), None, None, None, None
 
 
 _forward.register_autograd(_differentiate, setup_context=_keep)
