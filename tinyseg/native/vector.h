@@ -32,6 +32,21 @@ typedef int32_t vi;
 #endif
 #endif
 
+#undef PREFETCH
+#undef UNROLL
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+#if defined(__GNUC__)
+#define PREFETCH(address, write) __builtin_prefetch(address, write)
+#else
+#define PREFETCH(address, write) ((void)(address))
+#endif
+
 INLINE vf v_set(float value)
 {
 #if LANES > 1

@@ -92,5 +92,6 @@ class _KernelFunction(torch.autograd.Function):
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
         *tensors, starts = ctx.saved_tensors
-        gradients = ctx.kernel.backward(Arguments(*tensors, *ctx.rest), starts, grads[0])
+        with torch.autocast(tensors[0].device.type, enabled=False):
+            gradients = ctx.kernel.backward(Arguments(*tensors, *ctx.rest), starts, grads[0])
         return None, *gradients, None, None

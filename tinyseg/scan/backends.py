@@ -4,9 +4,10 @@ from tinyseg.errors import UsageError
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.backend import Backend
 from tinyseg.scan.chunked import Chunked
+from tinyseg.scan.native import Native
 from tinyseg.scan.reference import Reference
 
-_PREFERRED: tuple[Backend, ...] = (Chunked(), Reference())
+_PREFERRED: tuple[Backend, ...] = (Native(), Chunked(), Reference())
 
 #: By name, the one that ``auto`` prefers first.
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in _PREFERRED}
