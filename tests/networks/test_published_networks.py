@@ -1,11 +1,16 @@
 """The networks of the paper: exact counts, and values made once with the original code."""
 
+import re
+from dataclasses import dataclass
+
 import pytest
 import torch
 
 from tests.networks.check_values import fill, picture
 from tinyseg.errors import UsageError
-from tinyseg.networks import build, parse_arguments
+from tinyseg.layers import Mamba
+from tinyseg.networks import Network, build, parse_arguments, registry
+from tinyseg.networks.ul_vm_unet import ULVMUNet
 
 
 def test_the_check_picture_is_the_published_one():
@@ -65,9 +70,104 @@ def test_parameter_names_are_the_original_ones():
     } <= names
 
 
+def fresh(**arguments) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return dict(build("ul-vm-unet", **arguments).named_parameters())
+
+
 def test_step_sizes_start_as_in_the_original():
-    bias = dict(build("ul-vm-unet").named_parameters())["encoder4.0.mamba.dt_proj.bias"]
-    assert bias.abs().max() == 0
+    assert fresh()["encoder4.0.mamba.dt_proj.bias"].abs().max() == 0
+
+
+def test_step_sizes_may_start_as_in_mamba_ssm():
+    for name, bias in fresh(init="mamba").items():
+        if name.endswith("dt_proj.bias"):
+            dt = torch.nn.functional.softplus(bias)
+            assert 0.99e-3 < dt.min() < dt.max() < 0.101, name
+
+
+def test_init_changes_the_layers_inside_mamba_alone():
+    """Rows of a Linear start within 1/sqrt(inputs) inside Mamba, near 0.02 elsewhere."""
+    own, original = fresh(init="mamba"), fresh(init="original")
+    assert own["decoder1.0.mamba.in_proj.weight"].std().item() == pytest.approx(1 / 48**0.5, 0.1)
+    assert original["decoder1.0.mamba.in_proj.weight"].std().item() == pytest.approx(0.02, 0.1)
+    for parameters in (own, original):
+        assert parameters["decoder1.0.proj.weight"].std().item() == pytest.approx(0.02, 0.1)
+        assert parameters["decoder1.0.proj.bias"].abs().max() == 0
+        assert parameters["encoder2.0.bias"].abs().max() == 0
+        assert torch.equal(parameters["encoder4.0.mamba.D"], torch.ones(12))
+
+
+def test_discretisation_reaches_every_mamba():
+    layers = [m for m in build("ul-vm-unet", discretisation="euler").modules() if type(m) is Mamba]
+    assert [layer.discretisation for layer in layers] == ["euler"] * 6
+
+
+def test_both_discretisations_give_finite_logits_with_the_start_of_mamba():
+    weights, maps = fresh(init="mamba"), []
+    for discretisation in ("zoh", "euler"):
+        network = build("ul-vm-unet", discretisation=discretisation)
+        network.load_state_dict(weights)
+        with torch.no_grad():
+            maps.append(network(picture().float()))
+    assert all(logits.isfinite().all() for logits in maps)
+    assert not torch.equal(*maps)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("init=zeros", "init of ul-vm-unet should be 'original' or 'mamba', not 'zeros'"),
+        ("init=5", "init of ul-vm-unet should be 'original' or 'mamba', not 5"),
+        (
+            "discretisation=linear",
+            "discretisation of ul-vm-unet should be 'zoh' or 'euler', not 'l",
+        ),
+        ("branches=four", "branches of ul-vm-unet should be a valid integer, not 'four'"),
+        ("branches=true", "branches of ul-vm-unet should be a valid integer, not True"),
+        (
+            "channels=[8, 0.5]",
+            "item 1 of channels of ul-vm-unet should be a valid integer",
+        ),
+    ],
+)
+def test_values_of_another_type_are_refused(setting: str, sentence: str):
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        parse_arguments("ul-vm-unet", [setting])
+
+
+def test_python_is_told_the_same_as_the_command_line():
+    with pytest.raises(UsageError, match="branches of ul-vm-unet should be a valid integer"):
+        build("ul-vm-unet", branches="four")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"init": "zeros"}, "init should be 'original' or 'mamba', not 'zeros'"),
+        ({"discretisation": "linear"}, "discretisation should be 'zoh' or 'euler', not 'linear'"),
+        ({"channels": (8, 0, 8, 8, 8)}, "at least five multiples of 4, not [8, 0, 8, 8, 8]"),
+        ({"branches": 0}, "cannot be shared by 0 branches"),
+    ],
+)
+def test_the_class_itself_says_what_it_takes(arguments, sentence: str):
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        ULVMUNet(**arguments)
+
+
+@dataclass
+class _Size:
+    side: int
+
+
+def test_arguments_come_as_the_constructor_wants_them(monkeypatch):
+    def module(in_channels, classes, widths: tuple[int, ...], free=None, size: _Size | None = None):
+        return widths, free, size
+
+    monkeypatch.setattr(registry, "known", lambda name: Network(module, "test"))
+    assert build("any", widths=[1, 2], free="x") == ((1, 2), "x", None)
+    size = _Size(3)
+    assert build("any", widths=(1, 2), size=size) == ((1, 2), None, size)
 
 
 @pytest.mark.parametrize(("in_channels", "classes"), [(1, 1), (4, 3)])

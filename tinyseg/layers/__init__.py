@@ -2,6 +2,7 @@
 
 from tinyseg.layers.attention_bridge import AttentionBridge
 from tinyseg.layers.mamba import Mamba
+from tinyseg.layers.mamba_block import MambaBlock
 from tinyseg.layers.parallel_vision_mamba import ParallelVisionMamba
 
-__all__ = ["AttentionBridge", "Mamba", "ParallelVisionMamba"]
+__all__ = ["AttentionBridge", "Mamba", "MambaBlock", "ParallelVisionMamba"]

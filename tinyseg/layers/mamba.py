@@ -1,14 +1,17 @@
 """The Mamba layer, with mamba-ssm's parameter names, shapes and initialisation."""
 
 import math
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tinyseg.scan import scan_sequence
+from tinyseg.errors import UsageError
+from tinyseg.scan import Discretisation, scan_sequence
 
 _DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 0.1, 1e-4
+_NO_DECAY = "_no_weight_decay"  # mamba-ssm's mark, which optimisers may read
 
 
 class Mamba(nn.Module):
@@ -21,12 +24,33 @@ class Mamba(nn.Module):
         states: states a channel, ``d_state``.
         kernel: taps of the causal convolution, ``d_conv``.
         expand: inner channels over width.
+        discretisation: ``zoh``, as mamba-ssm has it, or ``euler``. Euler's states grow without
+            bound once delta |A| > 2: fresh weights keep within 0.1 x ``states`` before the input
+            adds to delta, so up to 16 states are safe to start with; training may leave that.
+
+    Raises:
+        UsageError: a size below 1, or no such discretisation.
     """
 
-    def __init__(self, width: int, states: int = 16, kernel: int = 4, expand: int = 2) -> None:
+    def __init__(
+        self,
+        width: int,
+        states: int = 16,
+        kernel: int = 4,
+        expand: int = 2,
+        discretisation: Discretisation = "zoh",
+    ) -> None:
         super().__init__()
+        if min(width, states, kernel, expand) < 1:
+            raise UsageError(
+                "width, states, kernel and expand should be at least 1, "
+                f"not {width}, {states}, {kernel} and {expand}."
+            )
+        if discretisation not in get_args(Discretisation):
+            raise UsageError(f"discretisation should be 'zoh' or 'euler', not '{discretisation}'.")
         inner, rank = expand * width, math.ceil(width / 16)
         self.states, self.rank = states, rank
+        self.discretisation: Discretisation = discretisation
         self.in_proj = nn.Linear(width, 2 * inner, bias=False)
         # The convolution pads both ends and its tail is cut: causal, as in mamba-ssm.
         self.conv1d = nn.Conv1d(inner, inner, kernel, padding=kernel - 1, groups=inner)
@@ -34,6 +58,8 @@ class Mamba(nn.Module):
         self.dt_proj = nn.Linear(rank, inner)
         self.A_log = nn.Parameter(torch.log(torch.arange(1.0, states + 1)).repeat(inner, 1))
         self.D = nn.Parameter(torch.ones(inner))
+        for parameter in (self.A_log, self.D):
+            setattr(parameter, _NO_DECAY, True)
         self.out_proj = nn.Linear(inner, width, bias=False)
         self._initialise_dt()
 
@@ -53,4 +79,7 @@ class Mamba(nn.Module):
         dt, B, C = self.x_proj(x).split([self.rank, self.states, self.states], dim=-1)
         delta, bias = F.linear(dt, self.dt_proj.weight), self.dt_proj.bias
         A = -torch.exp(self.A_log)
-        return self.out_proj(scan_sequence(x, delta, A, B, C, self.D, z, bias, True))
+        y = scan_sequence(
+            x, delta, A, B, C, self.D, z, bias, True, discretisation=self.discretisation
+        )
+        return self.out_proj(y)

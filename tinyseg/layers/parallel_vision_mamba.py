@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
 from tinyseg.layers.mamba import Mamba
+from tinyseg.scan import Discretisation
 
 
 class ParallelVisionMamba(nn.Module):
@@ -12,23 +13,34 @@ class ParallelVisionMamba(nn.Module):
 
     Pixels are tokens in row-major order. All branches share one Mamba, so they are folded into the
     batch and take one call. The layer norm is used twice, before and after, with the same weights.
+    The result lies in memory as channels_last; an input that does too enters without a copy.
 
     Args:
         in_channels: channels that come in; the branches divide them.
         out_channels: channels that go out.
         branches: parts of the channels.
+        discretisation: ``zoh`` or ``euler``; see `Mamba`.
+
+    Raises:
+        UsageError: the branches do not divide the channels; no such discretisation.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, branches: int = 4) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        branches: int = 4,
+        discretisation: Discretisation = "zoh",
+    ) -> None:
         super().__init__()
-        if in_channels % branches:
+        if branches < 1 or in_channels % branches:
             raise UsageError(
                 f"{in_channels} channels cannot be shared by {branches} branches.",
                 "Choose a number of branches that divides them.",
             )
         self.branches = branches
         self.norm = nn.LayerNorm(in_channels)
-        self.mamba = Mamba(in_channels // branches)
+        self.mamba = Mamba(in_channels // branches, discretisation=discretisation)
         self.proj = nn.Linear(in_channels, out_channels)
         self.skip_scale = nn.Parameter(torch.ones(1))
 
@@ -36,14 +48,15 @@ class ParallelVisionMamba(nn.Module):
         """Maps (batch, in_channels, height, width) to (batch, out_channels, height, width)."""
         height, width = x.shape[2:]
         tokens = self.norm(x.flatten(2).transpose(1, 2))
-        folded = self._fold(tokens)
-        mixed = self._unfold(self.mamba(folded) + self.skip_scale * folded)
-        out = self.proj(self.norm(mixed))
+        parts = tokens.unflatten(2, (self.branches, -1))
+        # The sum takes the layout of its first term, so that joining the parts copies nothing.
+        mixed = self.skip_scale * parts + self._unfold(self.mamba(self._fold(parts)))
+        out = self.proj(self.norm(mixed.flatten(2)))
         return out.transpose(1, 2).unflatten(2, (height, width))
 
-    def _fold(self, tokens: Tensor) -> Tensor:
-        """(batch, length, channels) to (batch x branches, length, channels / branches)."""
-        return tokens.unflatten(2, (self.branches, -1)).transpose(1, 2).flatten(0, 1)
+    def _fold(self, parts: Tensor) -> Tensor:
+        """(batch, length, branches, width) to (batch x branches, length, width)."""
+        return parts.transpose(1, 2).flatten(0, 1)
 
     def _unfold(self, folded: Tensor) -> Tensor:
-        return folded.unflatten(0, (-1, self.branches)).transpose(1, 2).flatten(2)
+        return folded.unflatten(0, (-1, self.branches)).transpose(1, 2)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
 from tinyseg import plugins
 from tinyseg.errors import UsageError
 
@@ -60,20 +62,20 @@ def build(name: str, *, in_channels: int = 3, classes: int = 1, **arguments: Any
         arguments: constructor arguments beyond the variant's own.
 
     Raises:
-        UsageError: no such network or argument.
+        UsageError: no such network or argument, or a value of another type.
     """
     network = known(name)
     _check_names(name, network, arguments)
-    return network.module(
-        in_channels=in_channels, classes=classes, **{**network.arguments, **arguments}
-    )
+    values = {**network.arguments, **_converted(name, network, arguments)}
+    return network.module(in_channels=in_channels, classes=classes, **values)
 
 
 def parse_arguments(name: str, settings: Sequence[str]) -> dict[str, Any]:
     """Reads ``NAME=VALUE`` settings as arguments of a network; values are JSON, or plain words.
 
     Raises:
-        UsageError: a setting without ``=``, or an argument the network does not have.
+        UsageError: a setting without ``=``, an argument the network does not have, or a value of
+            another type.
     """
     arguments: dict[str, Any] = {}
     for setting in settings:
@@ -85,6 +87,7 @@ def parse_arguments(name: str, settings: Sequence[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             arguments[key.strip().replace("-", "_")] = value
     _check_names(name, known(name), arguments)
+    _converted(name, known(name), arguments)
     return arguments
 
 
@@ -94,3 +97,27 @@ def _check_names(name: str, network: Network, arguments: Mapping[str, Any]) -> N
         if argument not in taken:
             has = f"It has: {', '.join(sorted(taken))}." if taken else "It has none."
             raise UsageError(f"{name} has no argument called '{argument}'.", has)
+
+
+def _converted(name: str, network: Network, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as the constructor's annotations want them, a tuple for a list and so on."""
+    parameters = inspect.signature(network.module).parameters
+    return {
+        argument: _as_annotated(f"{argument} of {name}", parameters[argument].annotation, value)
+        for argument, value in arguments.items()
+    }
+
+
+def _as_annotated(what: str, annotation: Any, value: Any) -> Any:
+    if annotation is inspect.Parameter.empty or isinstance(annotation, str):
+        return value
+    try:
+        # Arguments are JSON, where a list stands for a tuple too, but no word for a number.
+        return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
+    except (PydanticUserError, TypeError):  # a type that pydantic or JSON does not know
+        return value
+    except ValidationError as error:
+        first = error.errors()[0]
+        should, found = first["msg"].removeprefix("Input "), first["input"]
+        place = f"item {first['loc'][0]} of {what}" if first["loc"] else what
+        raise UsageError(f"{place} {should}, not {found!r}.") from None

@@ -5,18 +5,23 @@ any number of channels. Parameter names are the original's, so that its checkpoi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Literal, get_args
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
-from tinyseg.layers import AttentionBridge, ParallelVisionMamba
+from tinyseg.layers import AttentionBridge, Mamba, ParallelVisionMamba
 from tinyseg.layers.side_multiple import require_multiple
 from tinyseg.networks.registry import Network, PaperRow
+from tinyseg.scan import Discretisation
 
 _MAMBA_STAGES = 3  # of the encoder and of the decoder each, whatever the depth
 _GROUPS = 4
+
+Initialisation = Literal["original", "mamba"]
 
 
 class ULVMUNet(nn.Module):
@@ -29,6 +34,13 @@ class ULVMUNet(nn.Module):
         classes: channels of the logits.
         channels: channels of each stage, finest first; at least five stages, multiples of four.
         branches: parts that a parallel vision Mamba layer divides its channels into.
+        init: ``original`` gives the layers inside Mamba the same start as all others, so that step
+            sizes start near 0.69; ``mamba`` leaves them Mamba's own, from 0.001 to 0.1.
+        discretisation: ``zoh`` or ``euler``. Euler needs ``init="mamba"``: the original's step
+            sizes times the fastest of the 16 states are 11, and beyond 2 states grow without bound.
+
+    Raises:
+        UsageError: channels, branches, init or discretisation that do not fit.
     """
 
     def __init__(
@@ -37,36 +49,41 @@ class ULVMUNet(nn.Module):
         classes: int = 1,
         channels: Sequence[int] = (8, 16, 24, 32, 48, 64),
         branches: int = 4,
+        init: Initialisation = "original",
+        discretisation: Discretisation = "zoh",
     ) -> None:
         super().__init__()
         stages = len(channels)
-        if stages < _MAMBA_STAGES + 2 or any(width % _GROUPS for width in channels):
+        if stages < _MAMBA_STAGES + 2 or any(width < 1 or width % _GROUPS for width in channels):
             raise UsageError(
                 f"channels should be at least five multiples of {_GROUPS}, not {list(channels)}."
             )
+        if init not in get_args(Initialisation):
+            raise UsageError(f"init should be 'original' or 'mamba', not '{init}'.")
         self.stages = stages
+        mixing = partial(ParallelVisionMamba, branches=branches, discretisation=discretisation)
         widths = [in_channels, *channels]
         for number in range(1, stages + 1):
-            self._add_stage("encoder", number, widths[number - 1], widths[number], branches)
+            stage = self._stage(number, widths[number - 1], widths[number], mixing)
+            self.add_module(f"encoder{number}", stage)
         for number in range(1, stages):
             self.add_module(f"ebn{number}", nn.GroupNorm(_GROUPS, channels[number - 1]))
         self.scab = AttentionBridge(channels[:-1])
         inwards = list(reversed(channels))
         for number in range(1, stages):
-            self._add_stage("decoder", number, inwards[number - 1], inwards[number], branches)
+            stage = self._stage(stages + 1 - number, inwards[number - 1], inwards[number], mixing)
+            self.add_module(f"decoder{number}", stage)
             self.add_module(f"dbn{number}", nn.GroupNorm(_GROUPS, inwards[number]))
         self.final = nn.Conv2d(channels[0], classes, 1)
-        self.apply(_initialise)
+        for module in self.modules() if init == "original" else _outside_mamba(self):
+            _initialise(module)
 
-    def _add_stage(
-        self, side: str, number: int, width_in: int, width_out: int, branches: int
-    ) -> None:
-        depth = number if side == "encoder" else self.stages + 1 - number
+    def _stage(
+        self, depth: int, width_in: int, width_out: int, mixing: Callable[[int, int], nn.Module]
+    ) -> nn.Sequential:
         if depth > self.stages - _MAMBA_STAGES:
-            layer = ParallelVisionMamba(width_in, width_out, branches)
-        else:
-            layer = nn.Conv2d(width_in, width_out, 3, padding=1)
-        self.add_module(f"{side}{number}", nn.Sequential(layer))
+            return nn.Sequential(mixing(width_in, width_out))
+        return nn.Sequential(nn.Conv2d(width_in, width_out, 3, padding=1))
 
     def _run(self, name: str, x: Tensor) -> Tensor:
         return self.get_submodule(name)(x)
@@ -94,8 +111,15 @@ def _upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
+def _outside_mamba(module: nn.Module) -> Iterator[nn.Module]:
+    if not isinstance(module, Mamba):
+        yield module
+        for child in module.children():
+            yield from _outside_mamba(child)
+
+
 def _initialise(module: nn.Module) -> None:
-    """The original's initialisation, which overwrites Mamba's own: step sizes start near 0.69."""
+    """The original's initialisation; inside Mamba it overwrites dt_proj's bias with 0."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]

@@ -1,0 +1,43 @@
+"""The Mamba block: what networks that stack Mamba layers repeat."""
+
+from torch import Tensor, nn
+
+from tinyseg.layers.mamba import Mamba
+from tinyseg.scan import Discretisation
+
+
+class MambaBlock(nn.Module):
+    """A Mamba layer on normalised tokens, added to them ("Mamba vs SOTA for Vision Tasks", Alg. 2).
+
+    The tokens are divided by their root mean square. One branch is projected, convolved and
+    scanned, the other projected and put through SiLU; their product is projected back and the
+    block's input added. Parameter names are those of mamba-ssm's ``Block``: ``norm``, ``mixer``.
+
+    Args:
+        width: features of a token.
+        states: states a channel.
+        kernel: taps of the causal convolution.
+        expand: inner channels over width.
+        discretisation: ``zoh`` or ``euler``; see `Mamba`.
+        eps: added to the mean square.
+
+    Raises:
+        UsageError: as `Mamba`.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        states: int = 16,
+        kernel: int = 4,
+        expand: int = 2,
+        discretisation: Discretisation = "zoh",
+        eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(width, eps=eps)
+        self.mixer = Mamba(width, states, kernel, expand, discretisation)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Maps (batch, length, width) to the same shape."""
+        return tokens + self.mixer(self.norm(tokens))
