@@ -95,17 +95,21 @@ def _check(status: int) -> None:
 
 def _readable(arguments: Arguments) -> Arguments:
     """Rows of channels without gaps, vectors and matrices contiguous; copies where they are not."""
-    x, delta, A, B, C, D, z, bias, *rest = arguments
-    return Arguments(
-        _row(x),
-        _row(delta),
-        A.contiguous(),
-        B,
-        C,
-        None if D is None else D.contiguous(),
-        None if z is None else _row(z),
-        None if bias is None else bias.contiguous(),
-        *rest,
+    x, delta, A, D, z, bias = (
+        arguments.x,
+        arguments.delta,
+        arguments.A,
+        arguments.D,
+        arguments.z,
+        arguments.delta_bias,
+    )
+    return arguments._replace(
+        x=_row(x),
+        delta=_row(delta),
+        A=A.contiguous(),
+        D=None if D is None else D.contiguous(),
+        z=None if z is None else _row(z),
+        delta_bias=None if bias is None else bias.contiguous(),
     )
 
 
