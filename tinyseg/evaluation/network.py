@@ -18,13 +18,15 @@ def network_predictor(module: "nn.Module") -> Predictor:
     """
     import torch
 
+    from tinyseg.layers.memory_layout import in_fast_layout
+
     def predict(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         device = next(module.parameters()).device
         was_training = module.training
         module.eval()
         try:
             with torch.inference_mode():
-                logits = module(torch.from_numpy(inputs).to(device))
+                logits = module(in_fast_layout(torch.from_numpy(inputs).to(device)))
         finally:
             module.train(was_training)
         return logits.float().cpu().numpy()

@@ -122,12 +122,13 @@ def _torch(request: dict[str, Any], images: Any) -> tuple[Callable[[], Infer], s
     import torch
     from safetensors.torch import load_file
 
+    from tinyseg.layers.memory_layout import in_fast_layout
     from tinyseg.networks import build
 
     torch.set_num_threads(request["threads"])
     torch.set_num_interop_threads(1)
     torch.set_flush_denormal(True)
-    tensor = torch.from_numpy(images)
+    tensor = in_fast_layout(torch.from_numpy(images))
 
     def load() -> Infer:
         network = build(

@@ -11,6 +11,7 @@ from tinyseg.data.cache import Pictures
 from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.evaluation import ImageCounts, decide, dice, headline, probabilities, score
 from tinyseg.evaluation.dice import count_pixels
+from tinyseg.layers.memory_layout import in_fast_layout
 from tinyseg.runs.records import Protocol
 from tinyseg.training.augmentation import make_augmentation
 from tinyseg.training.batches import Batch
@@ -93,10 +94,10 @@ class Segmentation(L.LightningModule):
         }
 
     def _logits(self, images: Tensor) -> Tensor:
-        return self.network(self.preprocessing.standardise(images)).float()
+        return self.network(in_fast_layout(self.preprocessing.standardise(images))).float()
 
 
 def _scaled(batch: Batch) -> tuple[Tensor, Tensor]:
     """Pictures (batch, channels, height, width) in [0, 1], masks (batch, 1, height, width)."""
     images, masks = batch
-    return images.permute(0, 3, 1, 2).float().contiguous() / 255, masks.unsqueeze(1).float()
+    return images.permute(0, 3, 1, 2).float() / 255, masks.unsqueeze(1).float()
