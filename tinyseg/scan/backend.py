@@ -23,6 +23,13 @@ class Backend(ABC):
         """Why it cannot work in this installation, with the mend; None where it can."""
         return None
 
+    def broken(self) -> str | None:
+        """What is wrong with an installed part that it needs, with the mend.
+
+        None where it works, and where nothing of the kind is installed.
+        """
+        return None
+
     def refuses(self, arguments: Arguments) -> str | None:
         """Why it cannot compute these arguments, one clause; None where it can."""
         return None

@@ -147,7 +147,9 @@ def _launch(kernel: str, plan: _Plan, *values: Any, **constants: int) -> None:
     launch = getattr(triton_kernels, kernel)[plan.grid]
     # Triton launches on the current device, whatever device its tensors are on.
     with torch.cuda.device(plan.device) if plan.device.type == "cuda" else nullcontext():
-        launch(*values, plan.size, **plan.constants, **constants, num_warps=1)
+        launch(
+            *values, plan.size, **plan.constants, **constants, num_warps=1, enable_fp_fusion=True
+        )
 
 
 def _interpreted() -> bool:
