@@ -201,7 +201,7 @@ def _place(size, CHANNELS: tl.constexpr):
 @triton.jit
 def _tile(size, d, STATES: tl.constexpr):
     """Numbers of states; which channels and states exist; offsets in (channels, states)."""
-    n = tl.arange(0, STATES)
+    n = tl.arange(0, STATES).to(tl.int64)
     in_d, in_n = d < size[1], n < size[2]
     return n, in_d, in_n, d[:, None] * size[2] + n[None, :], in_d[:, None] & in_n[None, :]
 
@@ -209,7 +209,7 @@ def _tile(size, d, STATES: tl.constexpr):
 @triton.jit
 def _row(sequence, batch, t, columns, mask):
     """One step of a sequence."""
-    offset = batch * sequence[1] + t * sequence[2] + columns * sequence[3]
+    offset = batch * sequence[1] + tl.cast(t, tl.int64) * sequence[2] + columns * sequence[3]
     return tl.load(sequence[0] + offset, mask=mask, other=0.0)
 
 
