@@ -10,6 +10,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tinyseg.children import run_child
+from tinyseg.errors import TinysegError
 from tinyseg.scan import mamba_ssm
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.mamba_ssm import MambaSSM
@@ -141,6 +142,15 @@ def test_the_last_state_carries_no_gradient(stand_in):
     y, last = MambaSSM().scan(draw(full=True))
     assert y.requires_grad
     assert not last.requires_grad
+
+
+def test_a_second_derivative_raises(stand_in):
+    arguments = draw(full=True)
+    y, _ = MambaSSM().scan(arguments)
+    with pytest.raises(TinysegError, match="no second derivative"):
+        torch.autograd.grad(y.square().sum(), arguments.x, create_graph=True)
+    (first,) = torch.autograd.grad(y.square().sum(), arguments.x)
+    assert not first.requires_grad
 
 
 @pytest.mark.parametrize(

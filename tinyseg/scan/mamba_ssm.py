@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from tinyseg.errors import TinysegError
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.backend import Backend
 
@@ -66,6 +67,8 @@ class MambaSSM(Backend):
             arguments.delta_softplus,
             True,
         )
+        if y.requires_grad:
+            y.register_hook(_once)
         return y.transpose(1, 2), last.detach()
 
 
@@ -116,6 +119,14 @@ def _what_fails() -> str | None:
     except Exception as error:
         return f"mamba-ssm does not load ({_first_line(error)}). Install what it lacks, or it anew."
     return None
+
+
+def _once(grad_y: Tensor) -> None:
+    """Without this, second derivatives through the kernel would be left out without a word."""
+    if torch.is_grad_enabled() and grad_y.requires_grad:
+        raise TinysegError(
+            "The scan backend 'cuda' has no second derivative.", "Use the backend 'reference'."
+        )
 
 
 def _first_line(error: Exception) -> str:
