@@ -1,10 +1,11 @@
-"""The blocked scan: bulk work in blocks that fit the cache, one fused operation a step.
+"""The chunked scan: bulk work in blocks that fit the cache, one fused operation a step.
 
 Autograd never sees the steps; the backward recomputes each block from the state at its start.
-Within a block tensors are (time, states, channels, batch) by their dimensions; in memory the longer
-of channels and batch is innermost, because elementwise operations are only fast on long rows.
 """
 
+import math
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -13,19 +14,8 @@ from torch import Tensor
 
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.backend import Gradients, Kernel
-
-_BLOCK_ELEMENTS = 96 * 1024  # of one buffer: three or four of them stay in a 2 MB cache
-_SHORTEST_BLOCK, _LONGEST_BLOCK = 4, 64
-
-
-class _Block(NamedTuple):
-    """One block of the inputs, time first and batch last."""
-
-    x: Tensor  # (time, channels, batch)
-    delta: Tensor  # (time, channels, batch), after bias and softplus
-    B: Tensor  # (time, states, batch)
-    C: Tensor  # (time, states, batch)
-    z: Tensor | None  # (time, channels, batch)
+from tinyseg.scan.chunked_blocks import Buffers
+from tinyseg.scan.chunked_plan import Plan, Segment
 
 
 class Chunked(Kernel):
@@ -40,177 +30,154 @@ class Chunked(Kernel):
         return None
 
     def starts_shape(self, arguments: Arguments) -> tuple[int, ...]:
-        """(blocks, states, channels, batch)."""
-        batch, length, channels = arguments.x.shape
-        states = arguments.A.shape[1]
-        return -(-length // _steps(arguments)), states, channels, batch
+        """(kept states, elements of a state), as the plan lays them out."""
+        plan = Plan.of(arguments)
+        kept = sum(plan.starts(segment) for segment in plan.segments(arguments.x.shape[1]))
+        return kept, plan.batch * plan.channels * plan.states
 
     def forward(self, arguments: Arguments, keep_starts: bool) -> tuple[Tensor, Tensor, Tensor]:
         """See `Kernel.forward`."""
-        x, A, D = arguments.x, arguments.A, arguments.D
-        batch, length, channels = x.shape
-        states, steps = A.shape[1], _steps(arguments)
-        y = x.new_empty(batch, length, channels)
+        x, plan = arguments.x, Plan.of(arguments)
+        y = x.new_empty(x.shape)
+        last = x.new_empty(plan.batch, plan.channels, plan.states)
         starts = x.new_empty(self.starts_shape(arguments) if keep_starts else 0)
-        last = x.new_empty(batch, channels, states)
         with torch.inference_mode():
-            a, h = (_buffer(x, min(steps, length), states) for _ in range(2))
-            state = _buffer(x, 1, states)[0].zero_()
-            for number, start in enumerate(range(0, length, steps)):
-                block = slice(start, min(start + steps, length))
-                inputs = _block(arguments, block)
-                count = block.stop - block.start
-                if keep_starts:
-                    starts[number].copy_(state)
-                _walk(inputs, arguments, a[:count], h[:count], state)
-                state.copy_(h[count - 1])
-                out = _read_out(inputs, D, h[:count], a[:count])
-                if inputs.z is not None:
-                    out.mul_(F.silu(inputs.z))
-                y[:, block].copy_(out.permute(2, 0, 1))
-            last.copy_(state.permute(2, 1, 0))
+            state = x.new_zeros(plan.state_shape(1))
+            buffers = _buffers(arguments, plan, 2)
+            kept = 0
+            for segment in plan.segments(x.shape[1]):
+                into = starts[kept : kept + plan.starts(segment)] if keep_starts else None
+                _scan_segment(arguments, plan, segment, buffers, state, into, y)
+                kept += plan.starts(segment)
+            last.copy_(state.permute((0, 2, 1) if plan.channels_last else (2, 1, 0)))
         return y, last, starts
 
     def backward(self, arguments: Arguments, starts: Tensor, grad_y: Tensor) -> Gradients:
         """See `Kernel.backward`."""
-        x, length, states = arguments.x, arguments.x.shape[1], arguments.A.shape[1]
-        steps = _steps(arguments)
+        x, plan = arguments.x, Plan.of(arguments)
         gradients = Gradients(
-            *(
-                None if t is None else torch.empty_like(t, memory_format=torch.contiguous_format)
-                for t in arguments.tensors
-            )  # pyright: ignore[reportArgumentType]
-        )
-        sums = [t for t in (gradients.A, gradients.D, gradients.delta_bias) if t is not None]
-        for tensor in sums:
-            tensor.zero_()
+            *(None if t is None else t.new_zeros(t.shape) for t in arguments.tensors)
+        )  # pyright: ignore[reportArgumentType]
         with torch.inference_mode():
-            buffers = [_buffer(x, min(steps, length), states) for _ in range(4)]
-            handed_back = _buffer(x, 1, states)[0].zero_()
-            for number in reversed(range(starts.shape[0])):
-                block = slice(number * steps, min((number + 1) * steps, length))
-                count = block.stop - block.start
-                _block_gradients(
-                    arguments,
-                    block,
-                    _time_first(grad_y[:, block]),
-                    starts[number],
-                    handed_back,
-                    [buffer[:count] for buffer in buffers],
-                    gradients,
+            handed = x.new_zeros(plan.state_shape(1))
+            buffers = _buffers(arguments, plan, 4)
+            kept = starts.shape[0]
+            for segment in reversed(plan.segments(x.shape[1])):
+                kept -= plan.starts(segment)
+                of_segment = starts[kept : kept + plan.starts(segment)]
+                _segment_gradients(
+                    arguments, plan, segment, buffers, handed, of_segment, grad_y, gradients
                 )
         return gradients
 
 
-def _block_gradients(
-    arguments: Arguments,
-    block: slice,
-    g: Tensor,
-    start: Tensor,
-    handed_back: Tensor,
-    buffers: list[Tensor],
-    gradients: Gradients,
-) -> None:
-    """Writes or adds the gradients of one block, for the gradient ``g`` of its outputs.
-
-    With q[t] the gradient of the state, q[t] = g[t] C[t] + a[t+1] q[t+1]; the block after hands
-    back its a[0] q[0], which is replaced by this block's own.
-    """
-    a, h, q, scratch = buffers
-    inputs = _block(arguments, block)
-    x, delta, B, C, z = inputs
-    D, A = arguments.D, arguments.A
-    _walk(inputs, arguments, a, h, start)
-    if z is not None and gradients.z is not None:
-        gate = torch.sigmoid(z)
-        through_gate = g * _read_out(inputs, D, h, scratch)
-        through_gate.mul_(gate * (1 + z * (1 - gate)))
-        gradients.z[:, block].copy_(through_gate.permute(2, 0, 1))
-        g = g * z * gate
-    torch.mul(g.unsqueeze(1), C.unsqueeze(2), out=q)
-    q[-1].add_(handed_back)
-    factors, states = a.unbind(0), q.unbind(0)
-    for t in range(len(states) - 2, -1, -1):
-        torch.addcmul(states[t], factors[t + 1], states[t + 1], out=states[t])
-    _write(gradients.C, block, torch.mul(h, g.unsqueeze(1), out=scratch).sum(2))
-    _write(gradients.B, block, torch.mul(q, (delta * x).unsqueeze(1), out=scratch).sum(2))
-    through_input = torch.mul(q, B.unsqueeze(2), out=scratch).sum(1)
-    # From here on q holds the gradient of delta A.
-    torch.mul(q[0], a[0], out=handed_back)
-    if arguments.discretisation == "zoh":
-        q.mul_(a)
-    q[0].mul_(start)
-    q[1:].mul_(h[:-1])
-    gradients.A.add_(torch.mul(q, delta.unsqueeze(1), out=scratch).sum((0, 3)).t())
-    grad_delta = torch.mul(q, A.t().unsqueeze(-1), out=scratch).sum(1).addcmul_(x, through_input)
-    if arguments.delta_softplus:
-        grad_delta.mul_(-torch.expm1(-delta))  # the sigmoid of what went into softplus
-    grad_x = delta * through_input
-    if D is not None and gradients.D is not None:
-        grad_x.addcmul_(D.unsqueeze(-1), g)
-        gradients.D.add_((g * x).sum((0, 2)))
-    if gradients.delta_bias is not None:
-        gradients.delta_bias.add_(grad_delta.sum((0, 2)))
-    _write(gradients.x, block, grad_x)
-    _write(gradients.delta, block, grad_delta)
+def _buffers(arguments: Arguments, plan: Plan, count: int) -> Callable[[int, int], Buffers]:
+    """Buffers by steps and side, all in the same memory."""
+    x, zoh = arguments.x, arguments.discretisation == "zoh"
+    most = max((min(s.steps, plan.steps) * s.side for s in plan.segments(x.shape[1])), default=0)
+    memory = [x.new_empty(most * math.prod(plan.state_shape(1))) for _ in range(count)]
+    return cache(lambda steps, side: Buffers(plan, memory, arguments.A, steps, side, zoh))
 
 
-def _write(whole: Tensor, block: slice, part: Tensor) -> None:
-    whole[:, block].copy_(part.permute(2, 0, 1))
+class _Inputs(NamedTuple):
+    """A segment of the inputs, as the plan lays it out."""
+
+    x: Tensor
+    delta: Tensor  # after bias and softplus
+    B: Tensor
+    C: Tensor
+    z: Tensor | None
 
 
-def _walk(inputs: _Block, arguments: Arguments, a: Tensor, h: Tensor, start: Tensor) -> None:
-    """Fills ``a`` with the decays and ``h`` with the states of one block."""
-    torch.mul(inputs.delta.unsqueeze(1), arguments.A.t().unsqueeze(-1), out=a)
-    if arguments.discretisation == "zoh":
-        a.exp_()
-    else:
-        a.add_(1)
-    torch.mul((inputs.delta * inputs.x).unsqueeze(1), inputs.B.unsqueeze(2), out=h)
-    before = start
-    for decay, state in zip(a.unbind(0), h.unbind(0), strict=True):
-        before = torch.addcmul(state, decay, before, out=state)
-
-
-def _read_out(inputs: _Block, D: Tensor | None, h: Tensor, scratch: Tensor) -> Tensor:
-    """What the states of a block give, with the skip: (time, channels, batch)."""
-    out = torch.mul(h, inputs.C.unsqueeze(2), out=scratch).sum(1)
-    return out if D is None else out.addcmul_(D.unsqueeze(-1), inputs.x)
-
-
-def _block(arguments: Arguments, block: slice) -> _Block:
-    x, delta, B, C, z = (
-        None if tensor is None else _time_first(tensor[:, block])
-        for tensor in (arguments.x, arguments.delta, arguments.B, arguments.C, arguments.z)
+def _cut(arguments: Arguments, plan: Plan, segment: Segment) -> _Inputs:
+    x, delta, B, C = (
+        plan.cut(tensor, segment)
+        for tensor in (arguments.x, arguments.delta, arguments.B, arguments.C)
     )
-    assert x is not None and delta is not None and B is not None and C is not None
-    if _batch_innermost(arguments.x):
-        x, delta, B, C = (tensor.contiguous() for tensor in (x, delta, B, C))
     if arguments.delta_bias is not None:
-        delta = delta + arguments.delta_bias.unsqueeze(-1)
+        delta = delta + plan.per_channel(arguments.delta_bias)
     if arguments.delta_softplus:
         delta = F.softplus(delta)
-    return _Block(x, delta, B, C, z)
+    return _Inputs(x, delta, B, C, None if arguments.z is None else plan.cut(arguments.z, segment))
 
 
-def _time_first(tensor: Tensor) -> Tensor:
-    return tensor.permute(1, 2, 0)
+def _scan_segment(
+    arguments: Arguments,
+    plan: Plan,
+    segment: Segment,
+    buffers: Callable[[int, int], Buffers],
+    state: Tensor,
+    starts: Tensor | None,
+    y: Tensor,
+) -> None:
+    """Writes a segment of y, and the states its blocks start with; ``state`` goes on."""
+    x, delta, B, C, z = _cut(arguments, plan, segment)
+    entering, out = delta * x, torch.empty_like(x)
+    pieces = zip(*(t.split(plan.steps) for t in (delta, entering, B, C, out)), strict=True)
+    for number, (d, e, b, c, o) in enumerate(pieces):
+        block = buffers(d.shape[0], segment.side)
+        block.decays(d)
+        start = block.starts(e, b, state)
+        if starts is not None:
+            kept = starts[number * segment.side : (number + 1) * segment.side]
+            kept.view(start.shape).copy_(start)
+        block.scan(e, b, start)
+        state.copy_(block.last_state())
+        block.over_states(block.h, c, o)
+    if arguments.D is not None:
+        out.addcmul_(x, plan.per_channel(arguments.D))
+    if z is not None:
+        out.mul_(F.silu(z))
+    plan.put(y, segment, out)
 
 
-def _buffer(x: Tensor, steps: int, states: int) -> Tensor:
-    """An uninitialised (steps, states, channels, batch) in the layout that suits its sizes."""
-    batch, _, channels = x.shape
-    if _batch_innermost(x):
-        return x.new_empty(steps, states, channels, batch)
-    return x.new_empty(steps, batch, states, channels).permute(0, 2, 3, 1)
-
-
-def _batch_innermost(x: Tensor) -> bool:
-    return x.shape[0] >= x.shape[2]
-
-
-def _steps(arguments: Arguments) -> int:
-    """Length of a block."""
-    batch, _, channels = arguments.x.shape
-    steps = _BLOCK_ELEMENTS // max(batch * channels * arguments.A.shape[1], 1)
-    return min(max(steps, _SHORTEST_BLOCK), _LONGEST_BLOCK)
+def _segment_gradients(
+    arguments: Arguments,
+    plan: Plan,
+    segment: Segment,
+    buffers: Callable[[int, int], Buffers],
+    handed: Tensor,
+    starts: Tensor,
+    grad_y: Tensor,
+    gradients: Gradients,
+) -> None:
+    """Writes or adds the gradients of a segment; ``handed`` goes on to the one before."""
+    x, delta, B, C, z = _cut(arguments, plan, segment)
+    grad_out = plan.cut(grad_y, segment)
+    g = grad_out if z is None else grad_out * F.silu(z)
+    entering = delta * x
+    grad_B, grad_C, grad_entering, grad_delta, y = (
+        torch.empty_like(tensor) for tensor in (B, C, x, x, x)
+    )
+    sequences = (delta, entering, B, C, g, grad_B, grad_C, grad_entering, grad_delta, y)
+    pieces = zip(*(t.split(plan.steps) for t in sequences), starts.split(segment.side), strict=True)
+    for d, e, b, c, g_, grad_b, grad_c, grad_e, grad_d, o, kept in reversed(list(pieces)):
+        block = buffers(d.shape[0], segment.side)
+        start = kept.view(block.h.shape[1:])
+        block.decays(d)
+        block.scan(e, b, start)
+        if z is not None:
+            block.over_states(block.h, c, o)
+        block.over_channels(block.h, g_, grad_c)
+        block.scan_back(g_, c, handed)
+        block.over_channels(block.q, e, grad_b)
+        block.over_states(block.q, b, grad_e)
+        block.to_decay_gradients(start)
+        gradients.A.add_(block.rate_gradients(d))
+        block.step_gradients(grad_d)
+    grad_delta.addcmul_(x, grad_entering)
+    grad_x = grad_entering.mul_(delta)
+    if arguments.D is not None and gradients.D is not None:
+        grad_x.addcmul_(g, plan.per_channel(arguments.D))
+        gradients.D.add_(plan.sum_per_channel(g * x))
+        y.addcmul_(x, plan.per_channel(arguments.D))
+    if z is not None and gradients.z is not None:
+        gate = torch.sigmoid(z)
+        plan.put(gradients.z, segment, grad_out * y * gate * (1 + z * (1 - gate)))
+    if arguments.delta_softplus:
+        grad_delta.mul_(-torch.expm1(-delta))  # the sigmoid of what went into softplus
+    if gradients.delta_bias is not None:
+        gradients.delta_bias.add_(plan.sum_per_channel(grad_delta))
+    for whole, part in zip(gradients[:5], (grad_x, grad_delta, None, grad_B, grad_C), strict=True):
+        if whole is not None and part is not None:
+            plan.put(whole, segment, part)
