@@ -14,6 +14,7 @@ from tinyseg.cli.compare import compare
 from tinyseg.cli.count import count
 from tinyseg.cli.data import data
 from tinyseg.cli.demo import demo
+from tinyseg.cli.doctor import doctor
 from tinyseg.cli.evaluate import evaluate
 from tinyseg.cli.export import export
 from tinyseg.cli.models import models
@@ -81,7 +82,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Which compact vision network to ship to a small device, with numbers that hold.",
 )
-for command in (train, evaluate, predict, count, export, profile, compare, models, demo):
+for command in (train, evaluate, predict, count, export, profile, compare, models, demo, doctor):
     app.command()(command)
 app.add_typer(data, name="data")
 

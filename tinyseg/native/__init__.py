@@ -1,5 +1,5 @@
 """Kernels in plain C for the processor, where the package was installed with a C compiler."""
 
-from tinyseg.native.library import library, unavailable, vector_width
+from tinyseg.native.library import broken, library, unavailable, vector_width
 
-__all__ = ["library", "unavailable", "vector_width"]
+__all__ = ["broken", "library", "unavailable", "vector_width"]

@@ -27,28 +27,37 @@ def unavailable() -> str | None:
     return _opened()[1]
 
 
+def broken() -> str | None:
+    """As `unavailable`, where a library was built that does not open; None also without one."""
+    return _opened()[1] if _built() else None
+
+
 def vector_width() -> str | None:
-    """The vector instructions in use and how many floats they hold; None without a library."""
+    """How many floats a vector holds, and whose vectors they are; None without a library."""
     if (kernels := library()) is None:
         return None
     base = _BASE.get(platform.machine().lower(), "plain C")
-    return (f"{base}, 4 floats", "AVX2, 8 floats", "AVX-512, 16 floats")[kernels.tinyseg_level()]
+    return (f"4 floats ({base})", "8 floats (AVX2)", "16 floats (AVX-512)")[kernels.tinyseg_level()]
 
 
 @cache
 def _opened() -> tuple[ctypes.CDLL | None, str | None]:
-    found = [path for path in _FOLDER.glob("_kernels*") if path.suffix in _ENDINGS]
-    newest_first = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
     problem = (
         "tinyseg was installed without a C compiler, so there are no native kernels. Install one "
         f"(on Debian: apt install gcc; on macOS: xcode-select --install), then: {_reinstall()}"
     )
-    for path in newest_first:  # one for each Python that built here, and all much the same
+    for path in _built():
         opened = _open(path)
         if isinstance(opened, ctypes.CDLL):
             return opened, None
         problem = f"{opened} Build it anew: {_reinstall()}"
     return None, problem
+
+
+def _built() -> list[Path]:
+    """The libraries, one for each Python that built here and all much the same; newest first."""
+    found = [path for path in _FOLDER.glob("_kernels*") if path.suffix in _ENDINGS]
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _open(path: Path) -> ctypes.CDLL | str:

@@ -514,3 +514,24 @@ class ModelsDocument(Document):
     """``tinyseg models --json``."""
 
     networks: list[NetworkListed]
+
+
+# --- doctor -----------------------------------------------------------------------------------
+
+FindingState = Literal["ok", "absent", "broken"]
+
+
+class Finding(Value):
+    """What ``tinyseg doctor`` found out about one part of the installation."""
+
+    part: str
+    state: FindingState = Field(description="broken is what is installed and does not work")
+    version: str | None
+    says: str = Field(description="in words, with the mend")
+
+
+class DoctorDocument(Document):
+    """``tinyseg doctor --json``: what is installed, what is missing, and how to get it."""
+
+    findings: list[Finding]
+    scan: dict[str, str] = Field(description="by device, the backend that 'auto' takes")

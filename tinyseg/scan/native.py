@@ -25,6 +25,10 @@ class Native(Kernel):
         """Where the package was installed without a C compiler."""
         return native.unavailable()
 
+    def broken(self) -> str | None:
+        """Where a library was built that does not open, or is stale."""
+        return native.broken()
+
     def refuses(self, arguments: Arguments) -> str | None:
         """Takes float32 on the processor, B and C variable in time, zero-order hold."""
         x = arguments.x
