@@ -1,6 +1,7 @@
 """Who scans: the backends of this installation, and their rivals."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,8 @@ _OUTPUTS = ("y", *(f"the gradient of {name}" for name in ("x", "delta", "A", "B"
 
 def mambapy_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
     """The scan of mambapy's block: its parallel scan, and what its block does around it."""
-    return _mambapy_block().selective_scan(None, x, delta, A, B, C, D)  # it looks at no block
+    nothing: Any = None  # the method looks at no block
+    return _mambapy_block().selective_scan(nothing, x, delta, A, B, C, D)
 
 
 def loop_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
@@ -63,8 +65,8 @@ def require_agreement(scans: dict[str, Scan], problem: Problem) -> None:
     expected = problem.both(scan)
     for name, other in others:
         for what, right, got in zip(_OUTPUTS, expected, problem.both(other), strict=True):
-            right = right.detach()
-            error = float((right - got.detach()).abs().max() / right.abs().max())
+            difference = (right - got).detach().abs().max()
+            error = float(difference / right.detach().abs().max())
             if not error <= _TOLERANCE:  # also where it is no number
                 raise TinysegError(
                     f"{what[0].upper()}{what[1:]} by '{name}' differs from that by '{first}' by "

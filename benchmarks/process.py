@@ -23,7 +23,7 @@ ALLOCATORS: dict[str, dict[str, str]] = {
     },
 }
 #: Gives freed memory back at once, so that the resident memory is the memory in use.
-RETURNING = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+RETURNING = {"MALLOC_MMAP_THRESHOLD_": "4096"}
 
 _PACKAGES = ("tinyseg", "torch", "numpy", "mambapy", "triton", "mamba-ssm", "causal-conv1d")
 _INTERPRETER = "TRITON_INTERPRET"  # with it Triton's kernels would be timed interpreted

@@ -1,0 +1,53 @@
+"""Which backend the scans inside a network take, while a block runs."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import SimpleNamespace
+from unittest import mock
+
+from torch.profiler import record_function
+
+import tinyseg.scan.sequence
+from benchmarks.profiling import SCAN
+from tinyseg.scan.arguments import Arguments
+from tinyseg.scan.backends import choose
+
+_LIBRARY = "tinyseg.native.library"  # in the package the function of this name hides the module
+_HIDDEN = "hidden by the benchmark"
+
+
+@contextmanager
+def scan_backend(name: str) -> Iterator[None]:
+    """Scans by one backend; but for ``native``, all else is as where nothing is compiled."""
+
+    def chosen(_: str, arguments: Arguments) -> SimpleNamespace:
+        return SimpleNamespace(scan=partial(_recorded, name))
+
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(tinyseg.scan.sequence, "choose", chosen))
+        if name != "native":
+            opened = mock.patch.object(sys.modules[_LIBRARY], "_opened", lambda: (None, _HIDDEN))
+            stack.enter_context(opened)
+        yield
+
+
+@contextmanager
+def mambapy_scan_recorded() -> Iterator[None]:
+    """mambapy's scan under the name that a profile looks for."""
+    from mambapy.mamba import MambaBlock
+
+    scan = MambaBlock.selective_scan
+
+    def recorded(*arguments: object) -> object:
+        with record_function(SCAN):
+            return scan(*arguments)
+
+    with mock.patch.object(MambaBlock, "selective_scan", recorded):
+        yield
+
+
+def _recorded(name: str, arguments: Arguments):
+    with record_function(SCAN):
+        return choose(name, arguments).scan(arguments)
