@@ -42,7 +42,9 @@ typedef int32_t vi;
 #define UNROLL
 #endif
 #if defined(__GNUC__)
-#define PREFETCH(address, write) __builtin_prefetch(address, write)
+/* Clang wants a constant before it has looked into inline functions. */
+#define PREFETCH(address, write)                                                                   \
+    ((write) ? __builtin_prefetch(address, 1) : __builtin_prefetch(address, 0))
 #else
 #define PREFETCH(address, write) ((void)(address))
 #endif
