@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 from torch.profiler import record_function
@@ -40,7 +41,7 @@ def mambapy_scan_recorded() -> Iterator[None]:
 
     scan = MambaBlock.selective_scan
 
-    def recorded(*arguments: object) -> object:
+    def recorded(*arguments: Any) -> Any:
         with record_function(SCAN):
             return scan(*arguments)
 
