@@ -1,0 +1,93 @@
+/* Reads a scan from standard input and writes y, the last state and the gradients to standard
+   output, raw floats; for processors on which Python does not run.
+
+   Input: batch, length, channels, states as int64, then x, delta, B, C, z, A, D, bias, grad_y.
+   Fails where denormals are not flushed while items are worked on, or still are afterwards. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "parallel.h"
+#include "scan.h"
+
+static volatile float smallest = 1e-40f, one = 1.0f;
+
+static void note_flushed(void *context, long item, int thread)
+{
+    (void)thread;
+    ((int *)context)[item] = smallest * one == 0.0f;
+}
+
+static int flushes_inside_alone(void)
+{
+    int flushed[7] = {0};
+    tinyseg_parallel(2, 7, note_flushed, flushed);
+    for (int i = 0; i < 7; i++)
+        if (!flushed[i])
+            return 0;
+    return smallest * one != 0.0f;
+}
+
+static float *zeros(int64_t count)
+{
+    float *values = calloc((size_t)count, sizeof(float));
+    if (!values)
+        exit(2);
+    return values;
+}
+
+static float *read_floats(int64_t count)
+{
+    float *values = zeros(count);
+    if (fread(values, sizeof(float), (size_t)count, stdin) != (size_t)count)
+        exit(3);
+    return values;
+}
+
+static void write_floats(const float *values, int64_t count)
+{
+    if (fwrite(values, sizeof(float), (size_t)count, stdout) != (size_t)count)
+        exit(4);
+}
+
+int main(void)
+{
+    int64_t size[4];
+    if (!flushes_inside_alone())
+        return 5;
+    if (fread(size, sizeof(int64_t), 4, stdin) != 4)
+        return 3;
+    const int64_t b = size[0], l = size[1], d = size[2], n = size[3];
+    const int64_t wide = b * l * d, narrow = b * l * n;
+    tinyseg_scan scan = {.threads = 2, .batch = b, .length = l, .channels = d, .states = n};
+    scan.softplus = 1;
+    scan.x = (tinyseg_sequence){read_floats(wide), l * d, d, 1};
+    scan.delta = (tinyseg_sequence){read_floats(wide), l * d, d, 1};
+    scan.B = (tinyseg_sequence){read_floats(narrow), l * n, n, 1};
+    scan.C = (tinyseg_sequence){read_floats(narrow), l * n, n, 1};
+    scan.z = (tinyseg_sequence){read_floats(wide), l * d, d, 1};
+    scan.A = read_floats(d * n);
+    scan.D = read_floats(d);
+    scan.bias = read_floats(d);
+    tinyseg_sequence grad_y = {read_floats(wide), l * d, d, 1};
+
+    const int64_t blocks = (l + TINYSEG_SCAN_STEPS - 1) / TINYSEG_SCAN_STEPS;
+    float *starts = zeros(b * blocks * TINYSEG_PAD_STATES(n) * TINYSEG_PAD_CHANNELS(d));
+    float *y = zeros(wide), *last = zeros(b * d * n);
+    tinyseg_scan_gradients grad = {zeros(wide),   zeros(wide), zeros(d * n), zeros(narrow),
+                                   zeros(narrow), zeros(d),    zeros(wide),  zeros(d)};
+    if (tinyseg_scan_forward(&scan, y, last, starts))
+        return 6;
+    if (tinyseg_scan_backward(&scan, starts, grad_y, &grad))
+        return 7;
+    write_floats(y, wide);
+    write_floats(last, b * d * n);
+    write_floats(grad.x, wide);
+    write_floats(grad.delta, wide);
+    write_floats(grad.A, d * n);
+    write_floats(grad.B, narrow);
+    write_floats(grad.C, narrow);
+    write_floats(grad.D, d);
+    write_floats(grad.z, wide);
+    write_floats(grad.bias, d);
+    return 0;
+}
