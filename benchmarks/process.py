@@ -38,17 +38,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
-def settle(allocator: str, threads: int) -> None:
+def settle(allocator: str, threads: int, seconds: float | None = None) -> None:
     """Makes this process the one that the options ask for.
 
     glibc reads its settings when a program starts, so the program may start anew here. Denormal
     numbers are flushed to zero as in training, before any thread starts, so that all inherit it.
 
     Raises:
-        UsageError: fewer than one thread, or a retained heap without glibc.
+        UsageError: fewer than one thread, no time, or a retained heap without glibc.
     """
     if threads < 1:
         raise UsageError(f"--threads should be at least 1, not {threads}.")
+    if seconds is not None and seconds <= 0:
+        raise UsageError(f"--seconds should be above 0, not {seconds:g}.")
     if allocator != "default" and not sys.platform.startswith("linux"):
         raise UsageError("--allocator retained needs glibc.", "Leave it out on this system.")
     wanted = allocator_environment(os.environ, ALLOCATORS[allocator])

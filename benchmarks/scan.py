@@ -32,7 +32,7 @@ def main() -> None:
     options = _options()
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("PyTorch finds no CUDA device here.", "Leave --device out.")
-    settle(options.allocator, options.threads)
+    settle(options.allocator, options.threads, options.seconds)
     scans = {**rivals(), **backends(options.device)}
     document = {"schema": 1, **(quick if options.quick else full)(scans, options)}
     if options.json:

@@ -71,7 +71,9 @@ def main() -> None:
     options = _options()
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("PyTorch finds no CUDA device here.", "Leave --device out.")
-    settle(options.allocator, options.threads)
+    settle(options.allocator, options.threads, options.seconds)
+    if options.batch < 1:
+        raise UsageError(f"--batch should be at least 1, not {options.batch}.")
     found = contestants(options)
     require_agreement(found)
     document = {

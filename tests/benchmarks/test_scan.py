@@ -5,8 +5,11 @@ import pytest
 import torch
 
 from benchmarks.contestants import backends, loop_scan, mambapy_scan, require_agreement, rivals
-from benchmarks.problems import Shape, draw
+from benchmarks.problems import BOTH, PHASES, SERIES, SHAPES, Shape, draw
+from benchmarks.process import circumstances
+from benchmarks.scan_tables import tables
 from tests.benchmarks.command import document_of, run
+from tests.benchmarks.tables import shown
 from tinyseg.errors import TinysegError
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.reference import reference_scan
@@ -29,11 +32,50 @@ def test_quick_prints_one_document_of_ratios_at_the_first_shape():
         assert result["ratio"] > 0
 
 
-def test_a_table_fits_into_80_columns():
-    done = run("scan", "--quick", "--seconds", 0.1, environment={"COLUMNS": "80"})
+def test_without_json_the_same_is_a_table():
+    done = run("scan", "--quick", "--seconds", 0.1)
     assert done.returncode == 0, done.stderr
     assert "than mambapy" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert {line.split()[1] for line in done.stdout.splitlines() if "│" in line} == set(
+        backends("cpu")
+    )
+
+
+def test_tables_are_the_same_in_80_and_160_columns():
+    scans = ["mambapy", "loop", "native", "chunked", "reference"]
+    by_threads = {1: 0.002, 2: 0.001}
+    document = {
+        **circumstances("retained", 1),
+        "shapes": SHAPES,
+        "times": [
+            {"scan": scan, "phase": phase, "seconds": 1.234}
+            for phase, _, scan in itertools.product(PHASES, SHAPES, scans)
+        ],
+        "lengths": [
+            {
+                "scan": scan,
+                "batch": 2,
+                "channels": 32,
+                "seconds": {shape.length: 1.234 for shape in SERIES},
+                "exponent": 1.0,
+                "exponent_of_last_two": 1.0,
+            }
+            for scan in scans
+        ],
+        "threaded": [
+            {
+                "scan": scan,
+                "shape": SHAPES["S1"],
+                "phase": BOTH,
+                "seconds": {1: 2, 2: 1},
+                "ratio": 2,
+            }
+            for scan in scans
+        ],
+        "memory": {scan: dict.fromkeys(SHAPES, 8.25) for scan in scans},
+    }
+    assert shown(tables(document), 80) == shown(tables(document), 160)
+    assert "Peak memory" in shown(tables(document), 80)
 
 
 @pytest.mark.parametrize("scan", [mambapy_scan, loop_scan])
@@ -69,6 +111,18 @@ def test_without_a_device_asking_for_one_is_refused():
     done = run("scan", "--quick", "--device", "cuda")
     assert done.returncode == 2
     assert done.stderr == "PyTorch finds no CUDA device here. Leave --device out.\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (("--threads", 0), "--threads should be at least 1, not 0.\n"),
+        (("--seconds", 0), "--seconds should be above 0, not 0.\n"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(option, sentence):
+    done = run("scan", "--quick", *option)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the resident memory from /proc")
