@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
@@ -135,7 +136,8 @@ def _chosen(findings: list[Finding]) -> dict[str, str]:
     for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
         sequence, states = torch.ones(1, 1, 1, device=device), torch.ones(1, 1, device=device)
         arguments = Arguments(sequence, sequence, -states, sequence, sequence)
-        chosen[device] = choose("auto", arguments).name
+        with warnings.catch_warnings(action="ignore"):  # of broken backends: that is said above
+            chosen[device] = choose("auto", arguments).name
     return chosen
 
 
