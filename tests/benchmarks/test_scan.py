@@ -43,7 +43,6 @@ def test_without_json_the_same_is_a_table():
 
 def test_tables_are_the_same_in_80_and_160_columns():
     scans = ["mambapy", "loop", "native", "chunked", "reference"]
-    by_threads = {1: 0.002, 2: 0.001}
     document = {
         **circumstances("retained", 1),
         "shapes": SHAPES,
