@@ -70,6 +70,7 @@ def doctor(package: Path) -> tuple[int, DoctorDocument, Finding]:
     import_from = {"PYTHONPATH": str(package)}
     said = run("-m", "tinyseg", "doctor", "--json", cwd=package, **import_from)
     assert said.stdout, said.stderr
+    assert said.stderr == ""
     document = DoctorDocument.model_validate_json(said.stdout)
     [native] = (finding for finding in document.findings if finding.part == "scan: native")
     return said.returncode, document, native

@@ -4,6 +4,7 @@ import ctypes
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,7 @@ from tinyseg.native import unavailable
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=str(unavailable()))
 
 WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_long, ctypes.c_int)
-OPENMP = 2
+PTHREADS, OPENMP = 1, 2
 smallest = sys.float_info.min
 
 
@@ -25,6 +26,18 @@ def parallel(threads: int, items: int, work: Callable[[int, int], object]) -> No
     kernels = native.library()
     assert kernels is not None
     kernels.tinyseg_parallel(threads, ctypes.c_long(items), WORK(item), None)
+
+
+def numbers_of(threads: int) -> list[int]:
+    """The numbers of the threads, each of which has to take an item before any can go on."""
+    barrier, numbers = threading.Barrier(threads), []
+
+    def meet(_: int, thread: int) -> None:
+        barrier.wait(60)
+        numbers.append(thread)
+
+    parallel(threads, threads, meet)
+    return sorted(numbers)
 
 
 def flushed() -> bool:
@@ -80,19 +93,15 @@ for _ in range(20):
 print(json.dumps({
     "source": native.library().tinyseg_thread_source(),
     "new": len(tasks() - before), "strangers": len(workers - before),
-    "zeros": int((denormal * 1 == 0).sum()),
+    "zeros": int((denormal * 1 == 0).sum()), "numbers": here.numbers_of(3),
 }))
 """
 
 ALONE = """
-items, threads = [], set()
-for _ in range(20):
-    here.parallel(3, 50, lambda item, thread: (items.append(item), threads.add(thread)))
-flushed = here.flushed()
 print(json.dumps({
     "torch": "torch" in sys.modules, "source": native.library().tinyseg_thread_source(),
-    "right": sorted(items) == sorted(list(range(50)) * 20), "flushed": flushed,
-    "threads": threads <= {0, 1, 2},
+    "numbers": here.numbers_of(3), "flushed": here.flushed(),
+    "left": len(os.listdir("/proc/self/task")) - 1,
 }))
 """
 
@@ -113,12 +122,14 @@ def said(program: str) -> object:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="torch's OpenMP is libgomp on Linux alone")
 def test_threads_are_those_that_torch_has_and_get_their_settings_back():
-    assert said(SHARED) == {"source": OPENMP, "new": 0, "strangers": 0, "zeros": 0}
+    right = {"new": 0, "strangers": 0, "zeros": 0, "numbers": [0, 1, 2]}
+    assert said(SHARED) == {"source": OPENMP, **right}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 def test_without_torch_threads_are_made_for_the_call():
-    right = {"right": True, "flushed": False, "threads": True}
-    assert said(ALONE) == {"torch": False, "source": 1, **right}
+    right = {"numbers": [0, 1, 2], "flushed": False, "left": 0}
+    assert said(ALONE) == {"torch": False, "source": PTHREADS, **right}
 
 
 def test_a_setting_that_the_caller_made_stays():
