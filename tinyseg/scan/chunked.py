@@ -55,12 +55,10 @@ class Chunked(Kernel):
     def backward(self, arguments: Arguments, starts: Tensor, grad_y: Tensor) -> Gradients:
         """See `Kernel.backward`."""
         x, plan = arguments.x, Plan.of(arguments)
-        gradients = Gradients(
-            *(None if t is None else t.new_zeros(t.shape) for t in arguments.tensors)
-        )  # pyright: ignore[reportArgumentType]
+        gradients = _no_gradients(arguments)
         with torch.inference_mode():
             handed = x.new_zeros(plan.state_shape(1))
-            buffers = _buffers(arguments, plan, 4)
+            buffers = _buffers(arguments, plan, 3 if plan.channels_last else 4)
             kept = starts.shape[0]
             for segment in reversed(plan.segments(x.shape[1])):
                 kept -= plan.starts(segment)
@@ -69,6 +67,16 @@ class Chunked(Kernel):
                     arguments, plan, segment, buffers, handed, of_segment, grad_y, gradients
                 )
         return gradients
+
+
+def _no_gradients(arguments: Arguments) -> Gradients:
+    """Zeros for the gradients that segments add to, memory for those that they write."""
+    return Gradients(
+        *(
+            None if t is None else t.new_empty(t.shape) if t.dim() == 3 else t.new_zeros(t.shape)
+            for t in arguments.tensors
+        )  # pyright: ignore[reportArgumentType]
+    )
 
 
 def _buffers(arguments: Arguments, plan: Plan, count: int) -> Callable[[int, int], Buffers]:
@@ -178,6 +186,7 @@ def _segment_gradients(
         grad_delta.mul_(-torch.expm1(-delta))  # the sigmoid of what went into softplus
     if gradients.delta_bias is not None:
         gradients.delta_bias.add_(plan.sum_per_channel(grad_delta))
-    for whole, part in zip(gradients[:5], (grad_x, grad_delta, None, grad_B, grad_C), strict=True):
-        if whole is not None and part is not None:
-            plan.put(whole, segment, part)
+    plan.put(gradients.x, segment, grad_x)
+    plan.put(gradients.delta, segment, grad_delta)
+    plan.put(gradients.B, segment, grad_B)
+    plan.put(gradients.C, segment, grad_C)

@@ -21,12 +21,13 @@ class Buffers:
     def __init__(
         self, plan: Plan, pool: list[Tensor], A: Tensor, steps: int, side: int, zoh: bool
     ) -> None:
-        """Views of the pool: flat tensors, two for the forward, four for the backward."""
+        """Views of the pool: flat tensors, two for a forward, three or (channels not last) four."""
         self._plan, self._side, self._zoh = plan, side, zoh
         shape = (steps, *plan.state_shape(side))
         views = [memory[: math.prod(shape)].view(shape) for memory in pool]
         self.a, self.h = views[:2]
-        self.q, self._scratch = views[2:] or [self.a, self.a]  # a is free once h is there
+        self.q = views[-1]  # the forward has no q
+        self._scratch = views[2] if len(pool) == 4 else self.a  # a is free once h is there
         self._states_axis = 2 if plan.channels_last else 1
         # Written out for all lanes where they are innermost: rows of one constant are slower.
         A = A.t() if plan.channels_last else A.t().unsqueeze(-1).expand(shape[1:])
@@ -125,20 +126,22 @@ class Buffers:
         torch.mul(of_channels.unsqueeze(axis), of_states.unsqueeze(axis + 1), out=out)
 
     def _carried(self, first: Tensor, ends: Tensor, forwards: bool) -> Tensor:
-        """From stretch to stretch: what enters each, where ``ends`` leave for nothing entering."""
+        """What enters each stretch: its neighbour's end, which ``ends`` has for nothing entering.
+
+        Its end is that, and what entered it times the product of its decays.
+        """
         entering = torch.empty_like(ends)
-        # A stretch's end for what enters it: its end for nothing, and what enters times all decays.
-        into, left, decay = (
-            stretches if forwards else stretches[::-1]
-            for stretches in (
-                self._plan.by_stretch(states, self._side)
-                for states in (entering, ends, self.a.prod(0))
-            )
+        into, left, decays = (
+            self._plan.by_stretch(states, self._side) for states in (entering, ends, self.a.prod(0))
         )
-        into[0].copy_(first)
-        for after, end in zip(into[1:], left, strict=False):
-            after.copy_(end)
-        _walk((decay[0], *decay[:-1]), into)
+        order = 1 if forwards else -1
+        if forwards:
+            into[1:].copy_(left[:-1])
+        else:
+            into[:-1].copy_(left[1:])
+        factors, states = decays.unbind(0)[::order], into.unbind(0)[::order]
+        states[0].copy_(first)
+        _walk((factors[0], *factors[:-1]), states)
         return entering
 
 
@@ -146,7 +149,7 @@ def _walk(factors: tuple[Tensor, ...], states: tuple[Tensor, ...]) -> None:
     """states[i] += factors[i] states[i - 1], one after the other, in place."""
     if states[0].is_cpu and len(states) > 1:
         # One call for all steps: on a CPU it goes through the list in order.
-        torch._foreach_addcmul_(states[1:], factors[1:], states[:-1])
+        torch._foreach_addcmul_(states[1:], factors[1:], states[:-1])  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
     else:
         for (before, state), factor in zip(pairwise(states), factors[1:], strict=True):
             state.addcmul_(factor, before)

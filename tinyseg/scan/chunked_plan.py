@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tinyseg.scan.arguments import Arguments
 
-_BLOCK_ELEMENTS = 128 * 1024  # of a buffer; fewer cost calls, more leave the cache
+_BLOCK_ELEMENTS = 192 * 1024  # of a buffer; fewer cost calls, more leave the cache
 _LONGEST_BLOCK = 64
 _SHORTEST_BLOCK = 4  # one state a block is kept for the backward
 _BLOCKS_IN_SEGMENT = 8  # inputs change their layout once a segment, which saves calls
@@ -71,19 +71,22 @@ class Plan(NamedTuple):
 
         It may share the memory of ``whole``.
         """
-        part = self._part(whole, segment).contiguous()
+        part = whole.narrow(1, segment.start, segment.side * segment.steps)
+        if not self.channels_last:
+            part = part.contiguous()  # steps of a whole sequence's length would share cache sets
+        part = self._arranged(part, segment).contiguous()
         features, lanes = whole.shape[2], segment.side * self.batch
         shape = (lanes, features) if self.channels_last else (features, lanes)
         return part.view(segment.steps, *shape)
 
     def put(self, whole: Tensor, segment: Segment, part: Tensor) -> None:
         """The inverse of `cut`."""
-        into = self._part(whole, segment)
+        into = whole.narrow(1, segment.start, segment.side * segment.steps)
+        into = self._arranged(into, segment)
         into.copy_(part.view(into.shape))
 
-    def _part(self, whole: Tensor, segment: Segment) -> Tensor:
-        part = whole.narrow(1, segment.start, segment.side * segment.steps)
-        part = part.view(self.batch, segment.side, segment.steps, whole.shape[2])
+    def _arranged(self, part: Tensor, segment: Segment) -> Tensor:
+        part = part.view(self.batch, segment.side, segment.steps, part.shape[2])
         return part.permute((2, 1, 0, 3) if self.channels_last else (2, 3, 1, 0))
 
     def state_shape(self, side: int) -> tuple[int, int, int]:
@@ -91,11 +94,11 @@ class Plan(NamedTuple):
         lanes, states, channels = side * self.batch, self.states, self.channels
         return (lanes, states, channels) if self.channels_last else (states, channels, lanes)
 
-    def by_stretch(self, states: Tensor, side: int) -> tuple[Tensor, ...]:
-        """States of all lanes at one step, one view a stretch."""
+    def by_stretch(self, states: Tensor, side: int) -> Tensor:
+        """States of all lanes at one step, as (side, *states of one lane a sequence); a view."""
         if self.channels_last:
-            return states.view(side, *self.state_shape(1)).unbind(0)
-        return states.view(self.states, self.channels, side, self.batch).unbind(2)
+            return states.view(side, *self.state_shape(1))
+        return states.view(self.states, self.channels, side, self.batch).permute(2, 0, 1, 3)
 
     def per_channel(self, vector: Tensor) -> Tensor:
         """(channels) as it is combined with what is cut."""
@@ -107,7 +110,7 @@ class Plan(NamedTuple):
 
 
 def _side(wanted: float, length: int) -> int:
-    """A power of two that reaches what is wanted, unless stretches got shorter than they are many."""
+    """A power of two that reaches what is wanted; stretches stay at least as long as many."""
     side = 1
     while side < wanted and 8 * side * side <= length:
         side *= 2
