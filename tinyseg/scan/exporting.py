@@ -1,8 +1,8 @@
 """Forms of the scan for exporters: pure tensor operations, chosen by a context manager."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Literal
 
 import torch
@@ -14,29 +14,38 @@ from tinyseg.scan.arguments import Arguments, decays
 
 Form = Literal["eager", "operator", "hop2", "g8"]
 
-_form: ContextVar[Form] = ContextVar("scan_form", default="eager")
 _STEPS = 8  # TFLite concatenates at most this many pieces at once without splitting the operator
+
+
+class _Current(threading.local):
+    """Read by whoever compiles a scan, which would not look into a `ContextVar`."""
+
+    def __init__(self) -> None:
+        self.form: Form = "eager"
+
+
+_current = _Current()
 
 
 @contextmanager
 def scan_form(form: Form) -> Iterator[None]:
-    """Makes every scan inside the block take a form.
+    """Makes every scan of this thread take a form inside the block.
 
     Args:
         form: ``eager`` computes by a backend; ``operator`` is one opaque operator, for counting;
             ``hop2`` is PyTorch's scan operator with the exponentials hoisted out, for runtimes with
             control flow (ONNX); ``g8`` is made of portable operators alone, for TFLite.
     """
-    token = _form.set(form)
+    before, _current.form = _current.form, form
     try:
         yield
     finally:
-        _form.reset(token)
+        _current.form = before
 
 
 def current_form() -> Form:
     """The form that scans take now."""
-    return _form.get()
+    return _current.form
 
 
 def hoisted_scan(arguments: Arguments) -> tuple[Tensor, Tensor]:
