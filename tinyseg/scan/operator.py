@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tinyseg import __version__
 from tinyseg.errors import TinysegError
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.backend import Kernel
@@ -34,14 +35,25 @@ def scan_as_operator(arguments: Arguments, backend: str) -> tuple[Tensor, Tensor
     keep_starts = torch.is_grad_enabled() and any(
         tensor is not None and tensor.requires_grad for tensor in arguments.tensors
     )
-    outputs: Any = _forward(*arguments, backend, keep_starts)
+    outputs: Any = _forward(*arguments, backend, keep_starts, _made_with())
     return outputs[0], outputs[1].detach()
+
+
+@torch.compiler.assume_constant_result
+def _made_with() -> str:
+    """What the size of the kept states depends on, beside the arguments.
+
+    Compilers keep graphs on disk; as part of the graph this keeps them from using one that was made
+    by another version, or before a compiler was installed.
+    """
+    kernels = (kernel for kernel in BACKENDS.values() if isinstance(kernel, Kernel))
+    return " ".join([__version__, *(k.name for k in kernels if not k.unavailable())])
 
 
 def _kernel(backend: str, arguments: Arguments) -> Kernel:
     if backend == "auto":
         kernels = (kernel for kernel in BACKENDS.values() if isinstance(kernel, Kernel))
-        return next(k for k in kernels if not (k.unavailable() or k.refuses(arguments)))
+        return next(k for k in kernels if not (k.refuses(arguments) or k.unavailable()))
     chosen = choose(backend, arguments)
     if not isinstance(chosen, Kernel):
         raise TinysegError(f"The scan backend '{backend}' cannot run inside a traced program.")
@@ -62,15 +74,17 @@ def _forward(
     discretisation: str,
     backend: str,
     keep_starts: bool,
+    made_with: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
     given: Any = (x, delta, A, B, C, D, z, delta_bias, delta_softplus, discretisation)
     arguments = Arguments(*given).prepared()
-    return _kernel(backend, arguments).forward(arguments, keep_starts)
+    with torch.autocast(x.device.type, enabled=False):
+        return _kernel(backend, arguments).forward(arguments, keep_starts)
 
 
 @_forward.register_fake
 def _(*values: Any) -> tuple[Tensor, Tensor, Tensor]:
-    *given, backend, keep_starts = values
+    *given, backend, keep_starts, _ = values
     arguments = Arguments(*given).prepared()
     x, A = arguments.x, arguments.A
     starts = _kernel(backend, arguments).starts_shape(arguments) if keep_starts else (0,)
@@ -121,7 +135,7 @@ def _differentiate(ctx: Any, grad_y: Tensor, *_: Tensor) -> tuple[Tensor | None,
     *tensors, starts = ctx.saved_tensors
     gradients: Any = _backward(*tensors, *ctx.rest, starts, grad_y)
     of_given = iter(gradients)
-    return *(None if t is None else next(of_given) for t in tensors), None, None, None, None
+    return *(None if t is None else next(of_given) for t in tensors), None, None, None, None, None
 
 
 _forward.register_autograd(_differentiate, setup_context=_keep)

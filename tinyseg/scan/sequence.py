@@ -58,18 +58,25 @@ def scan_in_form(arguments: Arguments, backend: str) -> tuple[Tensor, Tensor]:
         UsageError: arguments that do not fit together, or that the backend cannot compute.
     """
     arguments = arguments.prepared()
-    with torch.autocast(arguments.x.device.type, enabled=False):
-        match current_form():
-            case "operator":
-                return scan_as_operator(arguments, "chunked")
-            case "hop2":
-                return hoisted_scan(arguments)
-            case "g8":
-                return portable_scan(arguments)
-            case "eager":
-                if _is_traced() and has_operator(arguments, backend):
-                    return scan_as_operator(arguments, backend)
-                return choose(backend, arguments).scan(arguments)
+    device = arguments.x.device.type
+    if torch.is_autocast_enabled(device):
+        with torch.autocast(device, enabled=False):
+            return _in_form(arguments, backend)
+    return _in_form(arguments, backend)  # without a context, which exporters would write down
+
+
+def _in_form(arguments: Arguments, backend: str) -> tuple[Tensor, Tensor]:
+    match current_form():
+        case "operator":
+            return scan_as_operator(arguments, "chunked")
+        case "hop2":
+            return hoisted_scan(arguments)
+        case "g8":
+            return portable_scan(arguments)
+        case "eager":
+            if _is_traced() and has_operator(arguments, backend):
+                return scan_as_operator(arguments, backend)
+            return choose(backend, arguments).scan(arguments)
 
 
 def _is_traced() -> bool:
