@@ -176,9 +176,11 @@ def _segment_gradients(
     grad_delta.addcmul_(x, grad_entering)
     grad_x = grad_entering.mul_(delta)
     if arguments.D is not None and gradients.D is not None:
-        grad_x.addcmul_(g, plan.per_channel(arguments.D))
+        D = plan.per_channel(arguments.D)
+        grad_x.addcmul_(g, D)
         gradients.D.add_(plan.sum_per_channel(g * x))
-        y.addcmul_(x, plan.per_channel(arguments.D))
+        if z is not None:
+            y.addcmul_(x, D)
     if z is not None and gradients.z is not None:
         gate = torch.sigmoid(z)
         plan.put(gradients.z, segment, grad_out * y * gate * (1 + z * (1 - gate)))

@@ -81,14 +81,14 @@ class Buffers:
         self.q[0].mul_(starts)
         self.q[1:].mul_(self.h[:-1])
 
-    def step_gradients(self, out: Tensor) -> None:
-        """Sum over states of A times ``q``, the gradient of delta A; takes ``h`` for scratch."""
-        torch.sum(torch.mul(self.q, self._A, out=self.h), self._states_axis, out=out)
-
     def rate_gradients(self, delta: Tensor) -> Tensor:
-        """Gradient of A, (channels, states), from the same; takes ``h`` for scratch."""
+        """Gradient of A, (channels, states), from that of delta A in ``q``; overwrites ``h``."""
         product = torch.mul(self.q, delta.unsqueeze(self._states_axis), out=self.h)
         return product.sum(0).sum(0 if self._plan.channels_last else 2).t()
+
+    def step_gradients(self, out: Tensor) -> None:
+        """Sum over states of A times the gradient of delta A in ``q``; overwrites ``q``."""
+        torch.sum(self.q.mul_(self._A), self._states_axis, out=out)
 
     def over_states(self, values: Tensor, coefficients: Tensor, out: Tensor) -> None:
         """Sum over states of ``h`` or ``q`` times B or C."""

@@ -14,7 +14,7 @@ from tinyseg.scan.arguments import Arguments
 _BLOCK_ELEMENTS = 192 * 1024  # of a buffer; fewer cost calls, more leave the cache
 _LONGEST_BLOCK = 64
 _SHORTEST_BLOCK = 4  # one state a block is kept for the backward
-_BLOCKS_IN_SEGMENT = 8  # inputs change their layout once a segment, which saves calls
+_BLOCKS_IN_SEGMENT = 4  # inputs change their layout once a segment, which saves calls
 _SHORTEST_ROW = 32  # the vector loops of PyTorch take two 16-float vectors at a time
 _FEWEST_ELEMENTS = 2048  # of a step: below that a call costs more than its arithmetic
 
