@@ -59,7 +59,7 @@ def scan_in_form(arguments: Arguments, backend: str) -> tuple[Tensor, Tensor]:
     """
     arguments = arguments.prepared()
     device = arguments.x.device.type
-    if torch.is_autocast_enabled(device):
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         with torch.autocast(device, enabled=False):
             return _in_form(arguments, backend)
     return _in_form(arguments, backend)  # without a context, which exporters would write down

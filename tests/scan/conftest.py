@@ -1,0 +1,34 @@
+"""What the tests of all backends share."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tests.scan.drawing import draw
+from tinyseg.scan import BACKENDS
+from tinyseg.scan.backend import Backend
+
+
+def why_not(backend: Backend) -> str | None:
+    """Why a backend cannot be tested on this machine's processor; None where it can."""
+    if reason := backend.refuses(draw()):
+        return f"{backend.name} {reason}"
+    return backend.unavailable()
+
+
+HERE = [name for name, backend in BACKENDS.items() if not why_not(backend)]
+
+
+@pytest.fixture(params=HERE)
+def backend(request) -> Backend:
+    """Every backend that works on this machine's processor."""
+    return BACKENDS[request.param]
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Lets a test change how many threads there are."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
