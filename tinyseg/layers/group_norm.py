@@ -36,7 +36,6 @@ class GroupNorm(nn.GroupNorm):
     def _suits_kernel(self, x: Tensor) -> bool:
         return (
             may_use_native(x, self.weight, self.bias)
-            and x.dim() == 4
             and x.shape[1] == self.num_channels
             and x.is_contiguous(memory_format=torch.channels_last)
             # PyTorch refuses groups of a single value; an empty batch is left to it, too.
