@@ -26,16 +26,16 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps (batch, channels, ...) to the same shape and memory layout."""
-        if not self._suits_kernel(input):
+        weight, bias = self.weight, self.bias
+        if not self._suits_kernel(input, weight, bias):
             return super().forward(input)
-        arguments = (input, self.weight, self.bias, self.num_groups, self.eps)
-        if wants_gradient(*arguments[:3]):
-            return _GroupNorm.apply(*arguments)  # pyright: ignore[reportReturnType]
-        return _normalised(*arguments)[0]
+        if wants_gradient(input, weight, bias):
+            return _GroupNorm.apply(input, weight, bias, self.num_groups, self.eps)  # pyright: ignore[reportReturnType]
+        return _normalised(input, weight, bias, self.num_groups, self.eps)[0]
 
-    def _suits_kernel(self, x: Tensor) -> bool:
+    def _suits_kernel(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool:
         return (
-            may_use_native(x, self.weight, self.bias)
+            may_use_native(x, weight, bias)
             and x.shape[1] == self.num_channels
             and x.is_contiguous(memory_format=torch.channels_last)
             # PyTorch refuses groups of a single value; an empty batch is left to it, too.

@@ -33,7 +33,7 @@ def may_use_native(*tensors: Tensor | None) -> bool:
 def _readable(tensor: Tensor) -> bool:
     # Subclasses, such as tensors without data, may have nothing at their address.
     plain = type(tensor) is Tensor or type(tensor) is nn.Parameter
-    return plain and tensor.device.type == "cpu" and tensor.dtype == torch.float32
+    return plain and tensor.is_cpu and tensor.dtype == torch.float32
 
 
 def wants_gradient(*tensors: Tensor | None) -> bool:

@@ -24,7 +24,9 @@ typedef struct {
     double *sums;               /* (batch, parts, 2, channels) */
     const double *statistics;   /* (batch, groups, 2) */
     double *written;            /* the same, by the forward */
-    double *group_sums;         /* (batch, groups, 2), for the backward */
+    double *slopes;             /* (batch, groups, 2): the gradient of x is scale g + [0] +
+                                   [1] (x - mean) */
+    ptrdiff_t *group_of;        /* (channels) */
     const float *grad_y;
     float *out;                 /* y, or the gradient of x, or NULL */
     void (*sum)(void *work, long item, int thread);
@@ -75,8 +77,7 @@ static group_norm_lanes group_norm_lanes_from(group_norm_lanes lanes, ptrdiff_t 
 static const double *statistics_of(const group_norm_work *work, ptrdiff_t sample, ptrdiff_t channel)
 {
     const tinyseg_group_norm *norm = work->norm;
-    const ptrdiff_t group = channel / (norm->channels / norm->groups);
-    return work->statistics + (sample * norm->groups + group) * 2;
+    return work->statistics + (sample * norm->groups + work->group_of[channel]) * 2;
 }
 
 /* The first value of a sample's group. Moments about it lose next to no digits in double precision,
@@ -84,8 +85,8 @@ static const double *statistics_of(const group_norm_work *work, ptrdiff_t sample
 static double reference_of(const group_norm_work *work, ptrdiff_t sample, ptrdiff_t channel)
 {
     const tinyseg_group_norm *norm = work->norm;
-    const ptrdiff_t width = norm->channels / norm->groups;
-    return norm->x[sample * norm->pixels * norm->channels + channel / width * width];
+    const ptrdiff_t first = work->group_of[channel] * (norm->channels / norm->groups);
+    return norm->x[sample * norm->pixels * norm->channels + first];
 }
 
 /* Repeats what the first pixel's lanes hold through the period. */
@@ -128,23 +129,18 @@ static void group_norm_coefficients(const group_norm_work *work, ptrdiff_t sampl
     repeat(lanes.shift, period, norm->channels);
 }
 
-/* With r = 1 / deviation, n the values of a group, p = sum(w g) and q = sum(w g (x - mean)), the
-   gradient of x is r w g - r^3 q / n (x - mean) - r p / n. */
 static void group_norm_slopes(const group_norm_work *work, ptrdiff_t sample, ptrdiff_t period,
                               group_norm_lanes lanes)
 {
     const tinyseg_group_norm *norm = work->norm;
-    const ptrdiff_t width = norm->channels / norm->groups;
-    const double n = (double)(width * norm->pixels);
     group_norm_centres(work, sample, period, lanes);
     for (ptrdiff_t c = 0; c < norm->channels; c++) {
         const double *statistics = statistics_of(work, sample, c);
-        const double *sums = work->group_sums + (sample * norm->groups + c / width) * 2;
-        const double r = statistics[1], slope = -r * r * r * sums[1] / n;
+        const double *slope = work->slopes + (sample * norm->groups + work->group_of[c]) * 2;
         const double rest = statistics[0] - lanes.centre[c];
-        lanes.scale[c] = (float)(r * (norm->weight ? norm->weight[c] : 1));
-        lanes.slope[c] = (float)slope;
-        lanes.shift[c] = (float)(-r * sums[0] / n - slope * rest);
+        lanes.scale[c] = (float)(statistics[1] * (norm->weight ? norm->weight[c] : 1));
+        lanes.slope[c] = (float)slope[1];
+        lanes.shift[c] = (float)(slope[0] - slope[1] * rest);
     }
     repeat(lanes.scale, period, norm->channels);
     repeat(lanes.slope, period, norm->channels);
@@ -172,7 +168,7 @@ static void finish_moments(void *context, ptrdiff_t sample)
     const double n = (double)(width * norm->pixels);
     const double *sums = joined_sums(work, sample);
     for (ptrdiff_t first = 0; first < norm->channels; first += width) {
-        double *to = work->written + (sample * norm->groups + first / width) * 2;
+        double *to = work->written + (sample * norm->groups + work->group_of[first]) * 2;
         double sum = 0, squares = 0;
         for (ptrdiff_t c = first; c < first + width; c++) {
             sum += sums[c];
@@ -184,21 +180,29 @@ static void finish_moments(void *context, ptrdiff_t sample)
     }
 }
 
-/* Products were taken about the mean as a float; from here on they are about the mean. */
+/* With r = 1 / deviation, n the values of a group, p = sum(w g) and q = sum(w g (x - mean)), the
+   gradient of x is r w g - r^3 q / n (x - mean) - r p / n. Products were taken about the mean as a
+   float; from here on they are about the mean. */
 static void finish_products(void *context, ptrdiff_t sample)
 {
     const group_norm_work *work = context;
     const tinyseg_group_norm *norm = work->norm;
     const ptrdiff_t width = norm->channels / norm->groups;
-    double *sums = joined_sums(work, sample);
-    double *to = work->group_sums + sample * norm->groups * 2;
-    memset(to, 0, (size_t)(norm->groups * 2) * sizeof(double));
-    for (ptrdiff_t c = 0; c < norm->channels; c++) {
-        const double mean = statistics_of(work, sample, c)[0];
-        const double weight = norm->weight ? norm->weight[c] : 1;
-        sums[norm->channels + c] -= (mean - (float)mean) * sums[c];
-        to[c / width * 2] += weight * sums[c];
-        to[c / width * 2 + 1] += weight * sums[norm->channels + c];
+    const double n = (double)(width * norm->pixels);
+    double *sums = joined_sums(work, sample), *products = sums + norm->channels;
+    for (ptrdiff_t first = 0; first < norm->channels; first += width) {
+        const double *statistics = statistics_of(work, sample, first);
+        const double mean = statistics[0], r = statistics[1];
+        double *to = work->slopes + (sample * norm->groups + work->group_of[first]) * 2;
+        double p = 0, q = 0;
+        for (ptrdiff_t c = first; c < first + width; c++) {
+            const double weight = norm->weight ? norm->weight[c] : 1;
+            products[c] -= (mean - (float)mean) * sums[c];
+            p += weight * sums[c];
+            q += weight * products[c];
+        }
+        to[0] = -r * p / n;
+        to[1] = -r * r * r * q / n;
     }
 }
 
@@ -253,9 +257,15 @@ static void *prepare(group_norm_work *work, const tinyseg_group_norm *norm)
     const ptrdiff_t lanes = norm->threads * 4 * work->longest_period;
     const ptrdiff_t sums = norm->batch * work->parts * 2 * norm->channels;
     const ptrdiff_t groups = norm->batch * norm->groups * 2;
-    work->lanes = malloc((size_t)(lanes + sums + groups) * sizeof(double));
+    work->lanes = malloc((size_t)(lanes + sums + groups) * sizeof(double) +
+                         (size_t)norm->channels * sizeof(ptrdiff_t));
+    if (!work->lanes)
+        return NULL;
     work->sums = work->lanes + lanes;
-    work->group_sums = work->sums + sums;
+    work->slopes = work->sums + sums;
+    work->group_of = (ptrdiff_t *)(work->slopes + groups);
+    for (ptrdiff_t c = 0; c < norm->channels; c++)
+        work->group_of[c] = c / (norm->channels / norm->groups);
     return work->lanes;
 }
 
