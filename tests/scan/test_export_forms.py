@@ -42,6 +42,16 @@ def assert_equal_to_reference(form, arguments):
 
 
 @every_form
+def test_autocast_changes_nothing(form):
+    arguments = draw(2, 64, 40, 16)
+    with torch.no_grad(), scan_form(form):
+        expected = scan_in_form(arguments, "auto")
+        with torch.autocast("cpu", torch.bfloat16):
+            found = scan_in_form(arguments, "auto")
+    assert all(map(torch.equal, found, expected))
+
+
+@every_form
 def test_selective_scan_takes_the_form_too(form):
     x, delta, A, B, C, *_ = draw(options=(), dtype=torch.float64)
     tensors = [t.transpose(1, 2) for t in (x, delta)], [t.transpose(1, 2) for t in (B, C)]

@@ -6,7 +6,9 @@ from torch import Tensor
 
 from tests.scan.drawing import assert_exact, draw, outcome, truth
 from tinyseg.scan.backend import Kernel
+from tinyseg.scan.chunked import Chunked
 from tinyseg.scan.reference import reference_scan
+from tinyseg.scan.sequence import scan_in_form
 
 TINY = 1e-40  # a denormal number of float32
 
@@ -166,6 +168,24 @@ def test_the_number_of_threads_may_change_between_calls(backend, threads):
             allowed = 1e-6 * first.abs().max().item()
             torch.testing.assert_close(other[name], first, rtol=0, atol=allowed, msg=name)
         assert torch.equal(first, found[-1][name]), name
+
+
+def test_no_kernel_runs_under_autocast(monkeypatch):
+    """Forward, backward, and both inside the operator."""
+    seen = []
+    for name in ("forward", "backward"):
+        original = getattr(Chunked, name)
+
+        def watched(self, *given, original=original, **named):
+            seen.append(torch.is_autocast_enabled("cpu"))
+            return original(self, *given, **named)
+
+        monkeypatch.setattr(Chunked, name, watched)
+    operator = torch.ops.tinyseg.selective_scan.default
+    with torch.autocast("cpu", torch.bfloat16):
+        outcome(lambda arguments: scan_in_form(arguments, "chunked"), draw())
+        outcome(lambda arguments: operator(*arguments, "chunked", True, "")[:2], draw())
+    assert seen == [False] * 4
 
 
 def test_inference_mode_is_taken(backend):
