@@ -77,12 +77,13 @@ static void *prepare(causal_conv_work *work, const tinyseg_causal_conv *conv, pt
                      ptrdiff_t scratch)
 {
     const ptrdiff_t weights = (conv->taps + 1) * work->padded;
-    double *memory = malloc((size_t)sums * sizeof(double) +
-                            (size_t)(weights + conv->threads * scratch) * sizeof(float));
+    void *memory = malloc((size_t)sums * sizeof(double) + 64 +
+                          (size_t)(weights + conv->threads * scratch) * sizeof(float));
     if (!memory)
         return NULL;
-    work->sums = memory;
-    work->weights = (float *)(memory + sums);
+    /* Lines of a cache, so that no two threads write to the same. */
+    work->sums = (double *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
+    work->weights = (float *)(work->sums + sums);
     work->scratch = work->weights + weights;
     work->scratch_floats = scratch;
     memset(work->sums, 0, (size_t)sums * sizeof(double));

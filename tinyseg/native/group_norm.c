@@ -253,20 +253,22 @@ static void *prepare(group_norm_work *work, const tinyseg_group_norm *norm)
     work->norm = norm;
     work->part_pixels = ((norm->pixels + parts - 1) / parts + 63) / 64 * 64;
     work->parts = (norm->pixels + work->part_pixels - 1) / work->part_pixels;
-    work->longest_period = 64 + 16 * norm->channels;
+    work->longest_period = 64 + 16 * norm->channels; /* and whole lines of a cache */
     const ptrdiff_t lanes = norm->threads * 4 * work->longest_period;
     const ptrdiff_t sums = norm->batch * work->parts * 2 * norm->channels;
     const ptrdiff_t groups = norm->batch * norm->groups * 2;
-    work->lanes = malloc((size_t)(lanes + sums + groups) * sizeof(double) +
-                         (size_t)norm->channels * sizeof(ptrdiff_t));
-    if (!work->lanes)
+    void *memory = malloc((size_t)(lanes + sums + groups) * sizeof(double) + 64 +
+                          (size_t)norm->channels * sizeof(ptrdiff_t));
+    if (!memory)
         return NULL;
+    /* Lines of a cache, so that no two threads' scratch shares one. */
+    work->lanes = (double *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
     work->sums = work->lanes + lanes;
     work->slopes = work->sums + sums;
     work->group_of = (ptrdiff_t *)(work->slopes + groups);
     for (ptrdiff_t c = 0; c < norm->channels; c++)
         work->group_of[c] = c / (norm->channels / norm->groups);
-    return work->lanes;
+    return memory;
 }
 
 int tinyseg_group_norm_forward(const tinyseg_group_norm *norm, float *y, double *statistics)
