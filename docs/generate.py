@@ -18,7 +18,8 @@ from tinyseg.runs import records
 
 DOCS = Path(__file__).parent
 COMMANDS = [
-    "train", "evaluate", "predict", "count", "export", "profile", "compare", "models", "demo", "doctor",
+    "train", "evaluate", "predict", "count", "export", "profile", "compare", "models", "demo",
+    "doctor",
     "data describe", "data check", "data fetch", "data make",
 ]  # fmt: skip
 

@@ -11,7 +11,8 @@ import typer
 from tinyseg.cli.main import Commands, app
 
 COMMANDS = [
-    "train", "evaluate", "predict", "count", "export", "profile", "compare", "models", "demo", "doctor",
+    "train", "evaluate", "predict", "count", "export", "profile", "compare", "models", "demo",
+    "doctor",
     "data", "data describe", "data check", "data fetch", "data make",
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
+from tinyseg.layers.causal_conv import causal_conv_silu
 from tinyseg.scan import Discretisation, scan_sequence
 
 _DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 0.1, 1e-4
@@ -74,8 +75,7 @@ class Mamba(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Maps (batch, length, width) to the same shape."""
         x, z = self.in_proj(tokens).chunk(2, dim=-1)
-        x = self.conv1d(x.transpose(1, 2))[..., : tokens.shape[1]]
-        x = F.silu(x.transpose(1, 2))
+        x = causal_conv_silu(x, self.conv1d.weight, self.conv1d.bias)
         dt, B, C = self.x_proj(x).split([self.rank, self.states, self.states], dim=-1)
         delta, bias = F.linear(dt, self.dt_proj.weight), self.dt_proj.bias
         A = -torch.exp(self.A_log)

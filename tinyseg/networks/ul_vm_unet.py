@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
-from tinyseg.layers import AttentionBridge, Mamba, ParallelVisionMamba
+from tinyseg.layers import AttentionBridge, GroupNorm, Mamba, ParallelVisionMamba
 from tinyseg.layers.side_multiple import require_multiple
 from tinyseg.networks.registry import Network, PaperRow
 from tinyseg.scan import Discretisation
@@ -67,13 +67,13 @@ class ULVMUNet(nn.Module):
             stage = self._stage(number, widths[number - 1], widths[number], mixing)
             self.add_module(f"encoder{number}", stage)
         for number in range(1, stages):
-            self.add_module(f"ebn{number}", nn.GroupNorm(_GROUPS, channels[number - 1]))
+            self.add_module(f"ebn{number}", GroupNorm(_GROUPS, channels[number - 1]))
         self.scab = AttentionBridge(channels[:-1])
         inwards = list(reversed(channels))
         for number in range(1, stages):
             stage = self._stage(stages + 1 - number, inwards[number - 1], inwards[number], mixing)
             self.add_module(f"decoder{number}", stage)
-            self.add_module(f"dbn{number}", nn.GroupNorm(_GROUPS, inwards[number]))
+            self.add_module(f"dbn{number}", GroupNorm(_GROUPS, inwards[number]))
         self.final = nn.Conv2d(channels[0], classes, 1)
         for module in self.modules() if init == "original" else _outside_mamba(self):
             _initialise(module)
