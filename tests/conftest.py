@@ -25,6 +25,9 @@ class Hidden:
 sys.meta_path[:] = [Hidden(finder) for finder in sys.meta_path]
 """
 
+#: Vector widths of the native kernels, by `tinyseg_use_level`.
+LEVELS = {"base": 0, "avx2": 1, "avx512": 2}
+
 OnceForAll = Callable[[str, Callable[[Path], object]], Path]
 
 
@@ -112,3 +115,29 @@ def exported_runs(once_for_all, finished_runs) -> Path:
 def runs(exported_runs, tmp_path) -> Path:
     """A copy of the exported runs of one's own."""
     return Path(shutil.copytree(exported_runs, tmp_path / "runs"))
+
+
+@pytest.fixture(params=LEVELS)
+def width(request) -> Iterator[str]:
+    """Runs a test with vectors of each width; those that this processor lacks are skipped."""
+    from tinyseg import native
+
+    library, level = native.library(), LEVELS[request.param]
+    if library is None:
+        pytest.skip(str(native.unavailable()))
+    before = library.tinyseg_level()
+    if library.tinyseg_use_level(level) != level:
+        library.tinyseg_use_level(before)
+        pytest.skip(f"this processor or build has no {request.param}")
+    yield request.param
+    library.tinyseg_use_level(before)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Lets a test change how many threads there are."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

@@ -1,9 +1,6 @@
 """What the tests of all backends share."""
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from tests.scan.drawing import draw
 from tinyseg.scan import BACKENDS
@@ -24,11 +21,3 @@ HERE = [name for name, backend in BACKENDS.items() if not why_not(backend)]
 def backend(request) -> Backend:
     """Every backend that works on this machine's processor."""
     return BACKENDS[request.param]
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    """Lets a test change how many threads there are."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)

@@ -1,7 +1,5 @@
 """The native scan: every vector width, any number of threads, and what it leaves alone."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -11,28 +9,7 @@ from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.native import Native
 from tinyseg.scan.reference import reference_scan
 
-LEVELS = {"base": 0, "avx2": 1, "avx512": 2}
-
 pytestmark = pytest.mark.skipif(native.unavailable() is not None, reason=str(native.unavailable()))
-
-
-@pytest.fixture(params=LEVELS)
-def width(request) -> Iterator[str]:
-    """Runs a test at each width; those that this processor lacks are skipped."""
-    library, level = native.library(), LEVELS[request.param]
-    before = library.tinyseg_level()
-    if library.tinyseg_use_level(level) != level:
-        library.tinyseg_use_level(before)
-        pytest.skip(f"this processor or build has no {request.param}")
-    yield request.param
-    library.tinyseg_use_level(before)
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def draw(batch=2, length=37, channels=20, states=16, full=True) -> Arguments:

@@ -11,13 +11,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tinyseg import native
-from tinyseg.layers.native_kernels import (
-    address,
-    call,
-    is_recorded,
-    may_use_native,
-    wants_gradient,
-)
+from tinyseg.layers.native_kernels import is_recorded, may_use_native
+from tinyseg.native.calling import address, call, rows, whole
+from tinyseg.scan.backend import wants_gradient
 from tinyseg.scan.mamba_ssm import causal_conv1d_silu, causal_conv1d_unavailable
 
 _CONV = struct.Struct("@10q")  # tinyseg_causal_conv of causal_conv.h
@@ -42,7 +38,7 @@ def causal_conv_silu(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if _suits_native(x, weight, bias):
         if wants_gradient(x, weight, bias):
             return _CausalConv.apply(x, weight, bias)  # pyright: ignore[reportReturnType]
-        return _convolved(_rows(x), weight, bias)
+        return _convolved(rows(x), weight, bias)
     if x.is_cuda and _suits_cuda(weight):
         return causal_conv1d_silu(x, weight.squeeze(1), bias)
     channels, _, taps = weight.shape
@@ -71,7 +67,7 @@ _causal_conv1d_unavailable = cache(causal_conv1d_unavailable)
 class _CausalConv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        x = _rows(x)
+        x = rows(x)
         ctx.save_for_backward(x, weight, bias)
         return _convolved(x, weight, bias)
 
@@ -81,7 +77,7 @@ class _CausalConv(torch.autograd.Function):
         ctx: Any, grad_y: Tensor
     ) -> tuple[Tensor | None, ...]:
         x, weight, bias = ctx.saved_tensors
-        weight, bias, grad_y = weight.contiguous(), _whole(bias), _rows(grad_y)
+        weight, bias, grad_y = weight.contiguous(), whole(bias), rows(grad_y)
         grad_x, grad_weight = x.new_empty(x.shape), weight.new_empty(weight.shape)
         grad_bias = x.new_empty(x.shape[2])
         call(
@@ -96,18 +92,10 @@ class _CausalConv(torch.autograd.Function):
 
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    weight, bias = weight.contiguous(), _whole(bias)
+    weight, bias = weight.contiguous(), whole(bias)
     y = x.new_empty(x.shape)
     call(_functions()[0], _conv(x, weight, bias), y.data_ptr())
     return y
-
-
-def _rows(tensor: Tensor) -> Tensor:
-    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
-
-
-def _whole(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.contiguous()
 
 
 def _conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> bytes:

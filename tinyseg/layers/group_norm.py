@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from tinyseg import native
-from tinyseg.layers.native_kernels import address, call, may_use_native, wants_gradient
+from tinyseg.layers.native_kernels import may_use_native
+from tinyseg.native.calling import address, call, whole
+from tinyseg.scan.backend import wants_gradient
 
 _NORM = struct.Struct("@5qd3q")  # tinyseg_group_norm of group_norm.h
 
@@ -62,7 +64,7 @@ class _GroupNorm(torch.autograd.Function):
         grad_y = grad_y.contiguous(memory_format=torch.channels_last)
         grad_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         grad_weight, grad_bias = x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
-        weight = None if weight is None else weight.contiguous()
+        weight = whole(weight)
         call(
             _functions()[1],
             _norm(x, weight, None, ctx.groups, 0),
@@ -80,8 +82,7 @@ def _normalised(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float
 ) -> tuple[Tensor, Tensor]:
     """y, and of every group the mean and 1 over the deviation, (batch, groups, 2)."""
-    weight = None if weight is None else weight.contiguous()
-    bias = None if bias is None else bias.contiguous()
+    weight, bias = whole(weight), whole(bias)
     y, statistics = torch.empty_like(x), x.new_empty(x.shape[0], groups, 2, dtype=torch.float64)
     norm = _norm(x, weight, bias, groups, eps)
     call(_functions()[0], norm, y.data_ptr(), statistics.data_ptr())

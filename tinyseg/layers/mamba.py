@@ -53,8 +53,8 @@ class Mamba(nn.Module):
         self.states, self.rank = states, rank
         self.discretisation: Discretisation = discretisation
         self.in_proj = nn.Linear(width, 2 * inner, bias=False)
-        # The convolution pads both ends and its tail is cut: causal, as in mamba-ssm.
-        self.conv1d = nn.Conv1d(inner, inner, kernel, padding=kernel - 1, groups=inner)
+        # Holds the weights, as in mamba-ssm; `causal_conv_silu` computes with them.
+        self.conv1d = nn.Conv1d(inner, inner, kernel, groups=inner)
         self.x_proj = nn.Linear(inner, rank + 2 * states, bias=False)
         self.dt_proj = nn.Linear(rank, inner)
         self.A_log = nn.Parameter(torch.log(torch.arange(1.0, states + 1)).repeat(inner, 1))

@@ -1,13 +1,10 @@
-"""When layers compute by a native kernel, and what they say when it fails."""
-
-from typing import Any
+"""When layers compute by a native kernel."""
 
 import torch
 from torch import Tensor, nn
 
 from tinyseg import native
-from tinyseg.errors import TinysegError
-from tinyseg.scan.exporting import current_form
+from tinyseg.scan.exporting import current_form, is_traced
 
 
 def is_recorded() -> bool:
@@ -15,8 +12,7 @@ def is_recorded() -> bool:
 
     Whoever does so would not see what a kernel does to memory.
     """
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-    return traced or current_form() != "eager"
+    return is_traced() or current_form() != "eager"
 
 
 def may_use_native(*tensors: Tensor | None) -> bool:
@@ -34,23 +30,3 @@ def _readable(tensor: Tensor) -> bool:
     # Subclasses, such as tensors without data, may have nothing at their address.
     plain = type(tensor) is Tensor or type(tensor) is nn.Parameter
     return plain and tensor.is_cpu and tensor.dtype == torch.float32
-
-
-def wants_gradient(*tensors: Tensor | None) -> bool:
-    """Whether autograd would record an operation on these."""
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-
-
-def address(tensor: Tensor | None) -> int:
-    """Where a tensor begins, 0 for None."""
-    return 0 if tensor is None else tensor.data_ptr()
-
-
-def call(function: Any, *arguments: Any) -> None:
-    """Calls a kernel that gives back 0, or another number where memory is short.
-
-    Raises:
-        TinysegError: memory is short.
-    """
-    if function(*arguments):
-        raise TinysegError("A native kernel found no memory.", "Use smaller batches or pictures.")

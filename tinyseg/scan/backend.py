@@ -43,6 +43,11 @@ class Backend(ABC):
         """
 
 
+def wants_gradient(*tensors: Tensor | None) -> bool:
+    """Whether autograd would record an operation on these."""
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+
+
 class Gradients(NamedTuple):
     """Gradients of a scan, named as the arguments they are of; None for those that are None."""
 
@@ -76,9 +81,7 @@ class Kernel(Backend):
 
     def scan(self, arguments: Arguments) -> tuple[Tensor, Tensor]:
         """See `Backend.scan`; the last state carries no gradient, second derivatives raise."""
-        if torch.is_grad_enabled() and any(
-            tensor is not None and tensor.requires_grad for tensor in arguments.tensors
-        ):
+        if wants_gradient(*arguments.tensors):
             return _KernelFunction.apply(self, *arguments)  # pyright: ignore[reportReturnType]
         return self.forward(arguments, keep_starts=False)[:2]
 

@@ -25,9 +25,7 @@ class Chunked(Kernel):
 
     def refuses(self, arguments: Arguments) -> str | None:
         """Constant B or C are left to the reference."""
-        if arguments.B.dim() < 3 or arguments.C.dim() < 3:
-            return "needs B and C that vary in time"
-        return None
+        return None if arguments.vary_in_time else "needs B and C that vary in time"
 
     def starts_shape(self, arguments: Arguments) -> tuple[int, ...]:
         """(kept states, elements of a state), as the plan lays them out."""

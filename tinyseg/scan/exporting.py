@@ -48,6 +48,11 @@ def current_form() -> Form:
     return _current.form
 
 
+def is_traced() -> bool:
+    """Whether somebody records operations who would not see what a kernel does to memory."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+
+
 def hoisted_scan(arguments: Arguments) -> tuple[Tensor, Tensor]:
     """``hop2``: decays and inputs of all steps at once; the loop's body is one multiply and add.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tinyseg import native
-from tinyseg.errors import TinysegError
+from tinyseg.native.calling import address, call, rows, whole
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.backend import Gradients, Kernel
 
@@ -55,22 +55,21 @@ class Native(Kernel):
         starts = x.new_empty(self.starts_shape(arguments) if keep_starts else 0)
         scan = _scan(arguments)
         kept = starts.data_ptr() if keep_starts else None
-        _check(_functions()[0](scan.buffer_info()[0], y.data_ptr(), last.data_ptr(), kept))
+        call(_functions()[0], scan.buffer_info()[0], y.data_ptr(), last.data_ptr(), kept)
         return y, last, starts
 
     def backward(self, arguments: Arguments, starts: Tensor, grad_y: Tensor) -> Gradients:
         """See `Kernel.backward`."""
-        arguments, grad_y = _readable(arguments), _row(grad_y)
+        arguments, grad_y = _readable(arguments), rows(grad_y)
         gradients = [None if t is None else t.new_empty(t.shape) for t in arguments.tensors]
         scan = _scan(arguments)
-        outputs = array("q", [0 if t is None else t.data_ptr() for t in gradients])
-        _check(
-            _functions()[1](
-                scan.buffer_info()[0],
-                starts.data_ptr(),
-                _Sequence(grad_y.data_ptr(), grad_y.stride(0), grad_y.stride(1), 1),
-                outputs.buffer_info()[0],
-            )
+        outputs = array("q", [address(t) for t in gradients])
+        call(
+            _functions()[1],
+            scan.buffer_info()[0],
+            starts.data_ptr(),
+            _Sequence(grad_y.data_ptr(), grad_y.stride(0), grad_y.stride(1), 1),
+            outputs.buffer_info()[0],
         )
         return Gradients(*gradients)  # pyright: ignore[reportArgumentType]
 
@@ -92,33 +91,16 @@ def _functions() -> tuple[Callable[..., int], Callable[..., int]]:
     return forward, backward
 
 
-def _check(status: int) -> None:
-    if status:
-        raise TinysegError("The scan found no memory.", "Use smaller batches or pictures.")
-
-
 def _readable(arguments: Arguments) -> Arguments:
     """Rows of channels without gaps, vectors and matrices contiguous; copies where they are not."""
-    x, delta, A, D, z, bias = (
-        arguments.x,
-        arguments.delta,
-        arguments.A,
-        arguments.D,
-        arguments.z,
-        arguments.delta_bias,
-    )
     return arguments._replace(
-        x=_row(x),
-        delta=_row(delta),
-        A=A.contiguous(),
-        D=None if D is None else D.contiguous(),
-        z=None if z is None else _row(z),
-        delta_bias=None if bias is None else bias.contiguous(),
+        x=rows(arguments.x),
+        delta=rows(arguments.delta),
+        A=arguments.A.contiguous(),
+        D=whole(arguments.D),
+        z=None if arguments.z is None else rows(arguments.z),
+        delta_bias=whole(arguments.delta_bias),
     )
-
-
-def _row(tensor: Tensor) -> Tensor:
-    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
 def _scan(arguments: Arguments) -> "array[int]":
@@ -138,6 +120,6 @@ def _scan(arguments: Arguments) -> "array[int]":
             A.shape[1],
             arguments.delta_softplus,
             *(value for sequence in sequences for value in sequence),
-            *(0 if tensor is None else tensor.data_ptr() for tensor in (A, D, bias)),
+            *(address(tensor) for tensor in (A, D, bias)),
         ],
     )

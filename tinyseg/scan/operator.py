@@ -12,7 +12,7 @@ from torch import Tensor
 from tinyseg import __version__
 from tinyseg.errors import TinysegError
 from tinyseg.scan.arguments import Arguments
-from tinyseg.scan.backend import Kernel
+from tinyseg.scan.backend import Kernel, wants_gradient
 from tinyseg.scan.backends import BACKENDS, choose
 
 #: Name of the operator in a traced graph.
@@ -32,9 +32,7 @@ def scan_as_operator(arguments: Arguments, backend: str) -> tuple[Tensor, Tensor
         arguments: prepared; B and C variable in time.
         backend: ``auto``, or the name of a backend that is a `Kernel`.
     """
-    keep_starts = torch.is_grad_enabled() and any(
-        tensor is not None and tensor.requires_grad for tensor in arguments.tensors
-    )
+    keep_starts = wants_gradient(*arguments.tensors)
     outputs: Any = _forward(*arguments, backend, keep_starts, _made_with())
     return outputs[0], outputs[1].detach()
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tinyseg.scan.arguments import Arguments, Discretisation
 from tinyseg.scan.backends import choose
-from tinyseg.scan.exporting import current_form, hoisted_scan, portable_scan
+from tinyseg.scan.exporting import current_form, hoisted_scan, is_traced, portable_scan
 from tinyseg.scan.operator import has_operator, scan_as_operator
 
 
@@ -74,11 +74,6 @@ def _in_form(arguments: Arguments, backend: str) -> tuple[Tensor, Tensor]:
         case "g8":
             return portable_scan(arguments)
         case "eager":
-            if _is_traced() and has_operator(arguments, backend):
+            if is_traced() and has_operator(arguments, backend):
                 return scan_as_operator(arguments, backend)
             return choose(backend, arguments).scan(arguments)
-
-
-def _is_traced() -> bool:
-    """Whether somebody records operations who would not see what a kernel does to memory."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
