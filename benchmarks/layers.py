@@ -1,6 +1,7 @@
-"""Layers over native kernels against PyTorch's: group norm, and the causal convolution with SiLU.
+"""Layers over native kernels against PyTorch's: group norm, alone and with a max-pool, and the
+causal convolution with SiLU.
 
-Contestants take turns as in `benchmarks.scan`, in CPU time. Group norm is ours with channels
+Contestants take turns as in `benchmarks.scan`, in CPU time. Norms are ours with channels
 innermost against PyTorch's in either memory layout; the convolution is ours against a padded
 `torch.nn.Conv1d` between two transpositions and against a depthwise convolution in two dimensions.
 """
@@ -24,6 +25,7 @@ from tinyseg import native
 from tinyseg.errors import UsageError
 from tinyseg.layers.causal_conv import causal_conv_silu
 from tinyseg.layers.group_norm import GroupNorm
+from tinyseg.layers.norm_pool import norm_max_pool
 
 _SECONDS = 60.0
 _GROUPS = 4
@@ -31,6 +33,8 @@ _TAPS = 4
 _OURS = "native"
 #: (batch, channels, height, width): UL-VM-UNet's at batch 8, largest first.
 PICTURES = [(8, 8, 256, 256), (8, 16, 128, 128), (8, 24, 64, 64), (8, 32, 32, 32), (8, 64, 8, 8)]
+#: Those that its encoder pools.
+POOLED = PICTURES[:4]
 #: (batch, length, channels), of which x is the left half of a tensor twice as wide, as in Mamba.
 SEQUENCES = [(32, 1024, 12), (32, 256, 16), (8, 1024, 32), (2, 256, 1024)]
 
@@ -43,6 +47,7 @@ def main() -> None:
         raise UsageError("There are no native kernels to compare.", problem)
     settle(options.allocator, options.threads, options.seconds)
     cases = [("group norm", shape, group_norms(*shape)) for shape in PICTURES]
+    cases += [("norm and pool", shape, norm_pools(*shape)) for shape in POOLED]
     cases += [("causal convolution", shape, convolutions(*shape)) for shape in SEQUENCES]
     share = (options.seconds or _SECONDS) / len(cases) / len(PHASES)
     results = [row for case in cases for row in compare(*case, share)]
@@ -56,14 +61,36 @@ def main() -> None:
 
 def group_norms(batch: int, channels: int, height: int, width: int) -> dict[str, Contestant]:
     """Ours and PyTorch's; each with its input, weight and bias."""
-    x = torch.randn(batch, channels, height, width).contiguous(memory_format=torch.channels_last)
+    layer = GroupNorm(_GROUPS, channels)
+    return _in_both_layouts((batch, channels, height, width), layer, layer, _normed)
+
+
+def norm_pools(batch: int, channels: int, height: int, width: int) -> dict[str, Contestant]:
+    """The same with a max-pool after the norm."""
     layer = GroupNorm(_GROUPS, channels)
 
     def pytorchs(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.group_norm(x, _GROUPS, weight, bias)
+        return F.max_pool2d(_normed(x, weight, bias), 2)
+
+    return _in_both_layouts(
+        (batch, channels, height, width), layer, lambda x: norm_max_pool(x, layer), pytorchs
+    )
+
+
+def _normed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return F.group_norm(x, _GROUPS, weight, bias)
+
+
+def _in_both_layouts(
+    shape: tuple[int, ...],
+    layer: GroupNorm,
+    own: Callable[[Tensor], Tensor],
+    pytorchs: Callable[..., Tensor],
+) -> dict[str, Contestant]:
+    x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
 
     def ours(x: Tensor, *_: Tensor) -> Tensor:
-        return layer(x)
+        return own(x)
 
     inputs = (x.requires_grad_(), layer.weight, layer.bias)
     first = (x.detach().contiguous().requires_grad_(), *inputs[1:])

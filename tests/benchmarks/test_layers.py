@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from benchmarks import layers
-from benchmarks.layers import PICTURES, SEQUENCES, convolutions, group_norms
+from benchmarks.layers import (
+    PICTURES,
+    POOLED,
+    SEQUENCES,
+    convolutions,
+    group_norms,
+    norm_pools,
+)
 from benchmarks.problems import PHASES
 from tests.benchmarks.command import document_of, run
 from tinyseg import native
@@ -15,16 +22,25 @@ pytestmark = pytest.mark.skipif(native.unavailable() is not None, reason=str(nat
 def test_every_shape_is_compared_with_every_rival_in_both_phases():
     document = document_of("layers", "--seconds", 1)
     assert document["threads"] == 1
-    norms = itertools.product(["group norm"], PICTURES, ["channels first", "channels last"])
+    layouts = ["channels first", "channels last"]
+    norms = itertools.product(["group norm"], PICTURES, layouts)
+    pools = itertools.product(["norm and pool"], POOLED, layouts)
     convs = itertools.product(["causal convolution"], SEQUENCES, ["conv1d", "conv2d"])
-    wanted = {(*case, phase) for case in (*norms, *convs) for phase in PHASES}
+    wanted = {(*case, phase) for case in (*norms, *pools, *convs) for phase in PHASES}
     keys = [(r["layer"], tuple(r["shape"]), r["rival"], r["phase"]) for r in document["results"]]
     assert len(keys) == len(wanted)
     assert set(keys) == wanted
     assert all(result["ratio"] > 0 and result["seconds"] > 0 for result in document["results"])
 
 
-@pytest.mark.parametrize("make", [lambda: group_norms(2, 8, 6, 6), lambda: convolutions(2, 9, 5)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: group_norms(2, 8, 6, 6),
+        lambda: norm_pools(2, 8, 6, 6),
+        lambda: convolutions(2, 9, 5),
+    ],
+)
 def test_contestants_compute_the_same(make):
     (ours, inputs), *rivals = make().values()
     for rival, given in rivals:

@@ -12,6 +12,7 @@ from torch import Tensor
 from tinyseg import native
 from tinyseg.layers.causal_conv import causal_conv_silu
 from tinyseg.layers.group_norm import GroupNorm
+from tinyseg.layers.norm_pool import norm_max_pool
 
 _NO_ACCESS = 0
 _kept: list[mmap.mmap] = []
@@ -33,6 +34,19 @@ def walled(tensor: Tensor, at_end: bool) -> Tensor:
     return copy.view(tensor.shape).copy_(tensor)
 
 
+def pictures(batch: int, height: int, width: int, channels: int, at_end: bool) -> Tensor:
+    """(batch, channels, height, width), channels innermost in memory."""
+    return walled(torch.randn(batch, height, width, channels), at_end).permute(0, 3, 1, 2)
+
+
+def layer_of(groups: int, channels: int, at_end: bool) -> GroupNorm:
+    layer = GroupNorm(groups, channels)
+    with torch.no_grad():
+        layer.weight.data = walled(torch.randn(channels), at_end)
+        layer.bias.data = walled(torch.randn(channels), at_end)
+    return layer
+
+
 def normalise(at_end: bool) -> None:
     for batch, channels, pixels, groups in (
         (1, 8, 35, 4),
@@ -40,16 +54,23 @@ def normalise(at_end: bool) -> None:
         (1, 24, 3, 4),
         (1, 1, 3, 1),
     ):
-        rows = walled(torch.randn(batch, pixels, channels), at_end)
-        x = rows.view(batch, pixels, 1, channels).permute(0, 3, 1, 2).requires_grad_()
-        grad_y = walled(torch.randn(batch, pixels, channels), at_end)
-        layer = GroupNorm(groups, channels)
-        with torch.no_grad():
-            layer.weight.data = walled(torch.randn(channels), at_end)
-            layer.bias.data = walled(torch.randn(channels), at_end)
-        y = layer(x)
+        x = pictures(batch, pixels, 1, channels, at_end).requires_grad_()
+        y = layer_of(groups, channels, at_end)(x)
         assert "_GroupNorm" in y.grad_fn.name()
-        y.backward(grad_y.view(batch, pixels, 1, channels).permute(0, 3, 1, 2))
+        y.backward(pictures(batch, pixels, 1, channels, at_end))
+
+
+def pool(at_end: bool) -> None:
+    for batch, channels, height, width, groups in (
+        (1, 8, 6, 4, 4),
+        (2, 7, 3, 5, 7),
+        (1, 24, 2, 3, 4),
+        (1, 1, 3, 2, 1),
+    ):
+        x = pictures(batch, height, width, channels, at_end).requires_grad_()
+        y = norm_max_pool(x, layer_of(groups, channels, at_end))
+        assert "_GroupNorm" in y.grad_fn.name()
+        y.backward(pictures(batch, height // 2, width // 2, channels, at_end))
 
 
 def convolve(at_end: bool) -> None:
@@ -73,5 +94,6 @@ for level in range(library.tinyseg_best_level() + 1):
     library.tinyseg_use_level(level)
     for at_end in (True, False):
         normalise(at_end)
+        pool(at_end)
         convolve(at_end)
 print("all done")

@@ -14,7 +14,7 @@ from tinyseg.layers.native_kernels import may_use_native
 from tinyseg.native.calling import address, call, whole
 from tinyseg.scan.backend import wants_gradient
 
-_NORM = struct.Struct("@5qd3q")  # tinyseg_group_norm of group_norm.h
+_NORM = struct.Struct("@6qd3q")  # tinyseg_group_norm of group_norm.h
 
 
 class GroupNorm(nn.GroupNorm):
@@ -28,31 +28,40 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps (batch, channels, ...) to the same shape and memory layout."""
-        weight, bias = self.weight, self.bias
-        if not self._suits_kernel(input, weight, bias):
-            return super().forward(input)
-        if wants_gradient(input, weight, bias):
-            return _GroupNorm.apply(input, weight, bias, self.num_groups, self.eps)  # pyright: ignore[reportReturnType]
-        return _normalised(input, weight, bias, self.num_groups, self.eps)[0]
+        return self.by_kernel(input) if self.suits_kernel(input) else super().forward(input)
 
-    def _suits_kernel(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool:
+    def suits_kernel(self, x: Tensor) -> bool:
+        """Whether a kernel can and may compute this."""
         return (
-            may_use_native(x, weight, bias)
+            may_use_native(x, self.weight, self.bias)
             and x.shape[1] == self.num_channels
             and x.is_contiguous(memory_format=torch.channels_last)
             # PyTorch refuses groups of a single value; an empty batch is left to it, too.
             and x.numel() > x.shape[0] * self.num_groups
         )
 
+    def by_kernel(self, x: Tensor, pooled: bool = False) -> Tensor:
+        """What `forward` gives, or with ``pooled`` of every 2x2 pixels of it the largest."""
+        arguments = (x, self.weight, self.bias, self.num_groups, self.eps, pooled)
+        if wants_gradient(*arguments[:3]):
+            return _GroupNorm.apply(*arguments)  # pyright: ignore[reportReturnType]
+        return _normalised(*arguments)[0]
+
 
 class _GroupNorm(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        groups: int,
+        eps: float,
+        pooled: bool,
     ) -> Tensor:
-        y, statistics = _normalised(x, weight, bias, groups, eps)
+        y, statistics = _normalised(x, weight, bias, groups, eps, pooled)
         ctx.save_for_backward(x, weight, statistics)
-        ctx.has_bias, ctx.groups = bias is not None, groups
+        ctx.has_bias, ctx.groups, ctx.pooled = bias is not None, groups, pooled
         return y
 
     @staticmethod
@@ -66,7 +75,7 @@ class _GroupNorm(torch.autograd.Function):
         grad_weight, grad_bias = x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
         weight = whole(weight)
         call(
-            _functions()[1],
+            _functions(ctx.pooled)[1],
             _norm(x, weight, None, ctx.groups, 0),
             statistics.data_ptr(),
             grad_y.data_ptr(),
@@ -75,31 +84,40 @@ class _GroupNorm(torch.autograd.Function):
             grad_bias.data_ptr(),
         )
         of_weight = None if weight is None else grad_weight
-        return grad_x, of_weight, grad_bias if ctx.has_bias else None, None, None
+        return grad_x, of_weight, grad_bias if ctx.has_bias else None, None, None, None
 
 
 def _normalised(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float, pooled: bool
 ) -> tuple[Tensor, Tensor]:
     """y, and of every group the mean and 1 over the deviation, (batch, groups, 2)."""
     weight, bias = whole(weight), whole(bias)
-    y, statistics = torch.empty_like(x), x.new_empty(x.shape[0], groups, 2, dtype=torch.float64)
+    if pooled:
+        places = x[..., : x.shape[2] // 2, : x.shape[3] // 2]
+        y = torch.empty_like(places, memory_format=torch.channels_last)
+    else:
+        y = torch.empty_like(x)
+    statistics = x.new_empty(x.shape[0], groups, 2, dtype=torch.float64)
     norm = _norm(x, weight, bias, groups, eps)
-    call(_functions()[0], norm, y.data_ptr(), statistics.data_ptr())
+    call(_functions(pooled)[0], norm, y.data_ptr(), statistics.data_ptr())
     return y, statistics
 
 
 def _norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float) -> bytes:
     batch, channels, height, width = x.shape
-    sizes = (torch.get_num_threads(), batch, height * width, channels, groups)
+    sizes = (torch.get_num_threads(), batch, height, width, channels, groups)
     return _NORM.pack(*sizes, eps, x.data_ptr(), address(weight), address(bias))
 
 
 @cache
-def _functions() -> tuple[Any, Any]:
+def _functions(pooled: bool) -> tuple[Any, Any]:
     library = native.library()
     assert library is not None
-    forward, backward = library.tinyseg_group_norm_forward, library.tinyseg_group_norm_backward
+    if pooled:
+        functions = library.tinyseg_norm_pool_forward, library.tinyseg_norm_pool_backward
+    else:
+        functions = library.tinyseg_group_norm_forward, library.tinyseg_group_norm_backward
+    forward, backward = functions
     forward.argtypes = [c_void_p] * 3
     backward.argtypes = [c_void_p] * 6
     return forward, backward

@@ -3,7 +3,7 @@
    stale, rather than reading memory that is not there. */
 #include "dispatch.h"
 
-#define TINYSEG_ABI 2
+#define TINYSEG_ABI 3
 
 TINYSEG_EXPORT int tinyseg_abi(void);
 

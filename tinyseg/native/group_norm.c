@@ -5,60 +5,28 @@
    and added in a fixed order, and the parts depend on the shape alone: results are the same for
    any number of threads. */
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "group_norm.h"
+#include "group_norm_work.h"
 #include "parallel.h"
 
 #define GROUP_NORM_BLOCK 4096 /* floats: 16 KB, with as many of a gradient still in an L1 cache */
 #define ENOUGH_ITEMS 8
 #define SMALLEST_PART 32768 /* floats */
+#define PART_UNIT 64 /* pixels */
 
-typedef struct {
-    const tinyseg_group_norm *norm;
-    ptrdiff_t parts, part_pixels;
-    ptrdiff_t longest_period;   /* no shorter than that of any width, in floats */
-    double *lanes;              /* scratch of all threads */
-    double *sums;               /* (batch, parts, 2, channels) */
-    const double *statistics;   /* (batch, groups, 2) */
-    double *written;            /* the same, by the forward */
-    double *slopes;             /* (batch, groups, 2): the gradient of x is scale g + [0] +
-                                   [1] (x - mean) */
-    ptrdiff_t *group_of;        /* (channels) */
-    const float *grad_y;
-    float *out;                 /* y, or the gradient of x, or NULL */
-    void (*sum)(void *work, long item, int thread);
-    void (*finish)(void *work, ptrdiff_t sample);
-    void (*write)(void *work, long item, int thread);
-} group_norm_work;
-
-/* A part of a sample. */
-typedef struct {
-    ptrdiff_t start, floats;
-    double *sums;
-} group_norm_part;
-
-/* What every lane of a period needs, one thread's own. */
-typedef struct {
-    double *sums;
-    float *centre, *scale, *shift, *slope;
-} group_norm_lanes;
-
-static group_norm_part group_norm_part_of(const group_norm_work *work, ptrdiff_t sample,
-                                          ptrdiff_t part)
+group_norm_part group_norm_part_of(const group_norm_work *work, ptrdiff_t sample, ptrdiff_t part)
 {
-    const tinyseg_group_norm *norm = work->norm;
+    const ptrdiff_t channels = work->norm->channels;
     const ptrdiff_t first = part * work->part_pixels;
-    const ptrdiff_t left = norm->pixels - first;
+    const ptrdiff_t left = work->pixels - first;
     const ptrdiff_t pixels = left < work->part_pixels ? left : work->part_pixels;
-    return (group_norm_part){(sample * norm->pixels + first) * norm->channels,
-                             pixels * norm->channels,
-                             work->sums + (sample * work->parts + part) * 2 * norm->channels};
+    return (group_norm_part){(sample * work->pixels + first) * channels, pixels * channels,
+                             work->sums + (sample * work->parts + part) * 2 * channels};
 }
 
-static group_norm_lanes lanes_of(const group_norm_work *work, int thread)
+group_norm_lanes group_norm_lanes_of(const group_norm_work *work, int thread)
 {
     const ptrdiff_t period = work->longest_period;
     double *sums = work->lanes + thread * 4 * period;
@@ -67,8 +35,7 @@ static group_norm_lanes lanes_of(const group_norm_work *work, int thread)
                               floats + 3 * period};
 }
 
-/* Those from a lane on. */
-static group_norm_lanes group_norm_lanes_from(group_norm_lanes lanes, ptrdiff_t lane)
+group_norm_lanes group_norm_lanes_from(group_norm_lanes lanes, ptrdiff_t lane)
 {
     return (group_norm_lanes){lanes.sums + lane, lanes.centre + lane, lanes.scale + lane,
                               lanes.shift + lane, lanes.slope + lane};
@@ -86,7 +53,7 @@ static double reference_of(const group_norm_work *work, ptrdiff_t sample, ptrdif
 {
     const tinyseg_group_norm *norm = work->norm;
     const ptrdiff_t first = work->group_of[channel] * (norm->channels / norm->groups);
-    return norm->x[sample * norm->pixels * norm->channels + first];
+    return norm->x[sample * work->pixels * norm->channels + first];
 }
 
 /* Repeats what the first pixel's lanes hold through the period. */
@@ -113,8 +80,8 @@ static void group_norm_centres(const group_norm_work *work, ptrdiff_t sample, pt
 }
 
 /* The centre is the mean as a float; what that leaves of the mean goes into the shift. */
-static void group_norm_coefficients(const group_norm_work *work, ptrdiff_t sample,
-                                    ptrdiff_t period, group_norm_lanes lanes)
+void group_norm_coefficients(const group_norm_work *work, ptrdiff_t sample, ptrdiff_t period,
+                             group_norm_lanes lanes)
 {
     const tinyseg_group_norm *norm = work->norm;
     group_norm_centres(work, sample, period, lanes);
@@ -129,8 +96,8 @@ static void group_norm_coefficients(const group_norm_work *work, ptrdiff_t sampl
     repeat(lanes.shift, period, norm->channels);
 }
 
-static void group_norm_slopes(const group_norm_work *work, ptrdiff_t sample, ptrdiff_t period,
-                              group_norm_lanes lanes)
+void group_norm_slopes(const group_norm_work *work, ptrdiff_t sample, ptrdiff_t period,
+                       group_norm_lanes lanes)
 {
     const tinyseg_group_norm *norm = work->norm;
     group_norm_centres(work, sample, period, lanes);
@@ -165,7 +132,7 @@ static void finish_moments(void *context, ptrdiff_t sample)
     const group_norm_work *work = context;
     const tinyseg_group_norm *norm = work->norm;
     const ptrdiff_t width = norm->channels / norm->groups;
-    const double n = (double)(width * norm->pixels);
+    const double n = (double)(width * work->pixels);
     const double *sums = joined_sums(work, sample);
     for (ptrdiff_t first = 0; first < norm->channels; first += width) {
         double *to = work->written + (sample * norm->groups + work->group_of[first]) * 2;
@@ -188,7 +155,7 @@ static void finish_products(void *context, ptrdiff_t sample)
     const group_norm_work *work = context;
     const tinyseg_group_norm *norm = work->norm;
     const ptrdiff_t width = norm->channels / norm->groups;
-    const double n = (double)(width * norm->pixels);
+    const double n = (double)(width * work->pixels);
     double *sums = joined_sums(work, sample), *products = sums + norm->channels;
     for (ptrdiff_t first = 0; first < norm->channels; first += width) {
         const double *statistics = statistics_of(work, sample, first);
@@ -206,17 +173,10 @@ static void finish_products(void *context, ptrdiff_t sample)
     }
 }
 
-#define ITEM(name)                                                                                 \
-    static void name##_item(void *context, long item, int thread)                                  \
-    {                                                                                              \
-        const group_norm_work *work = context;                                                     \
-        TINYSEG_DISPATCH(group_norm_##name, work, item / work->parts, item % work->parts,          \
-                         lanes_of(work, thread));                                                  \
-    }
-ITEM(moments)
-ITEM(normalise)
-ITEM(products)
-ITEM(gradient)
+GROUP_NORM_ITEM(group_norm_moments)
+GROUP_NORM_ITEM(group_norm_normalise)
+GROUP_NORM_ITEM(group_norm_products)
+GROUP_NORM_ITEM(group_norm_gradient)
 
 /* All that a sample needs while it is near. */
 static void sample_item(void *context, long sample, int thread)
@@ -228,7 +188,7 @@ static void sample_item(void *context, long sample, int thread)
         work->write(context, sample, thread);
 }
 
-static void run(group_norm_work *work)
+static void visit_all(group_norm_work *work)
 {
     const int threads = (int)work->norm->threads;
     const long samples = (long)work->norm->batch, items = samples * (long)work->parts;
@@ -244,15 +204,17 @@ static void run(group_norm_work *work)
 }
 
 /* Divides the pixels and allocates; NULL where memory is short. The caller frees it. */
-static void *prepare(group_norm_work *work, const tinyseg_group_norm *norm)
+static void *prepare(group_norm_work *work)
 {
+    const tinyseg_group_norm *norm = work->norm;
     ptrdiff_t parts = 1;
+    work->pixels = norm->height * norm->width;
     while (parts * norm->batch < ENOUGH_ITEMS &&
-           norm->pixels * norm->channels / (2 * parts) >= SMALLEST_PART)
+           work->pixels * norm->channels / (2 * parts) >= SMALLEST_PART)
         parts *= 2;
-    work->norm = norm;
-    work->part_pixels = ((norm->pixels + parts - 1) / parts + 63) / 64 * 64;
-    work->parts = (norm->pixels + work->part_pixels - 1) / work->part_pixels;
+    work->part_pixels =
+        ((work->pixels + parts - 1) / parts + work->unit - 1) / work->unit * work->unit;
+    work->parts = (work->pixels + work->part_pixels - 1) / work->part_pixels;
     work->longest_period = 64 + 16 * norm->channels; /* and whole lines of a cache */
     const ptrdiff_t lanes = norm->threads * 4 * work->longest_period;
     const ptrdiff_t sums = norm->batch * work->parts * 2 * norm->channels;
@@ -271,15 +233,15 @@ static void *prepare(group_norm_work *work, const tinyseg_group_norm *norm)
     return memory;
 }
 
-int tinyseg_group_norm_forward(const tinyseg_group_norm *norm, float *y, double *statistics)
+int group_norm_forward(group_norm_work *work)
 {
-    group_norm_work work = {.out = y, .written = statistics, .statistics = statistics,
-                            .sum = moments_item, .finish = finish_moments,
-                            .write = normalise_item};
-    void *memory = prepare(&work, norm);
+    void *memory = prepare(work);
     if (!memory)
         return 1;
-    run(&work);
+    work->sum = group_norm_moments_item;
+    work->finish = finish_moments;
+    work->statistics = work->written;
+    visit_all(work);
     free(memory);
     return 0;
 }
@@ -300,18 +262,31 @@ static void parameter_gradients(const group_norm_work *work, float *grad_weight,
     }
 }
 
+int group_norm_backward(group_norm_work *work, float *grad_weight, float *grad_bias)
+{
+    void *memory = prepare(work);
+    if (!memory)
+        return 1;
+    work->finish = finish_products;
+    visit_all(work);
+    parameter_gradients(work, grad_weight, grad_bias);
+    free(memory);
+    return 0;
+}
+
+int tinyseg_group_norm_forward(const tinyseg_group_norm *norm, float *y, double *statistics)
+{
+    group_norm_work work = {.norm = norm, .unit = PART_UNIT, .out = y, .written = statistics,
+                            .write = group_norm_normalise_item};
+    return group_norm_forward(&work);
+}
+
 int tinyseg_group_norm_backward(const tinyseg_group_norm *norm, const double *statistics,
                                 const float *grad_y, float *grad_x, float *grad_weight,
                                 float *grad_bias)
 {
-    group_norm_work work = {.out = grad_x, .grad_y = grad_y, .statistics = statistics,
-                            .sum = products_item, .finish = finish_products,
-                            .write = gradient_item};
-    void *memory = prepare(&work, norm);
-    if (!memory)
-        return 1;
-    run(&work);
-    parameter_gradients(&work, grad_weight, grad_bias);
-    free(memory);
-    return 0;
+    group_norm_work work = {.norm = norm, .unit = PART_UNIT, .out = grad_x, .grad_y = grad_y,
+                            .statistics = statistics, .sum = group_norm_products_item,
+                            .write = group_norm_gradient_item};
+    return group_norm_backward(&work, grad_weight, grad_bias);
 }

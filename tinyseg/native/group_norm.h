@@ -1,4 +1,4 @@
-/* Group norm of (batch, pixels, channels): what its callers pass. */
+/* Group norm of pictures whose channels are innermost: what its callers pass. */
 #ifndef TINYSEG_GROUP_NORM_H
 #define TINYSEG_GROUP_NORM_H
 
@@ -9,9 +9,9 @@
 /* 8 bytes a field. Nothing is empty, and the groups divide the channels. */
 typedef struct {
     int64_t threads;
-    int64_t batch, pixels, channels, groups;
+    int64_t batch, height, width, channels, groups;
     double eps;
-    const float *x;      /* (batch, pixels, channels), contiguous */
+    const float *x;      /* (batch, height, width, channels), contiguous */
     const float *weight; /* (channels), or NULL */
     const float *bias;   /* (channels), or NULL */
 } tinyseg_group_norm;

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 #: The version of the functions that Python expects; its other half is in abi.c.
-ABI = 2
+ABI = 3
 
 _FOLDER = Path(__file__).parent
 _ENDINGS = (".so", ".dylib", ".pyd")

@@ -9,6 +9,7 @@
 #define v_store FN(v_store)
 #define v_load_part FN(v_load_part)
 #define v_store_part FN(v_store_part)
+#define v_if_more FN(v_if_more)
 #define v_max FN(v_max)
 #define v_min FN(v_min)
 #define v_sum FN(v_sum)
@@ -104,6 +105,21 @@ INLINE void v_store_part(float *to, vf value, long count)
 #endif
 }
 
+/* THEN where a > b, OTHERWISE elsewhere, also where either is no number. */
+INLINE vf v_if_more(vf a, vf b, vf then, vf otherwise)
+{
+#if LANES == 16
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), otherwise, then);
+#elif LANES == 8
+    return _mm256_blendv_ps(otherwise, then, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
+#elif LANES > 1
+    vi chosen = a > b;
+    return (vf)((chosen & (vi)then) | (~chosen & (vi)otherwise));
+#else
+    return a > b ? then : otherwise;
+#endif
+}
+
 /* Of a and b; b where either is no number. */
 INLINE vf v_max(vf a, vf b)
 {
@@ -111,11 +127,8 @@ INLINE vf v_max(vf a, vf b)
     return _mm512_max_ps(a, b);
 #elif LANES == 8
     return _mm256_max_ps(a, b);
-#elif LANES > 1
-    vi chosen = a > b;
-    return (vf)((chosen & (vi)a) | (~chosen & (vi)b));
 #else
-    return a > b ? a : b;
+    return v_if_more(a, b, a, b);
 #endif
 }
 
@@ -125,11 +138,8 @@ INLINE vf v_min(vf a, vf b)
     return _mm512_min_ps(a, b);
 #elif LANES == 8
     return _mm256_min_ps(a, b);
-#elif LANES > 1
-    vi chosen = a < b;
-    return (vf)((chosen & (vi)a) | (~chosen & (vi)b));
 #else
-    return a < b ? a : b;
+    return v_if_more(b, a, a, b);
 #endif
 }
 

@@ -7,13 +7,13 @@ any number of channels. Parameter names are the original's, so that its checkpoi
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
-from tinyseg.layers import AttentionBridge, GroupNorm, Mamba, ParallelVisionMamba
+from tinyseg.layers import AttentionBridge, GroupNorm, Mamba, ParallelVisionMamba, norm_max_pool
 from tinyseg.layers.side_multiple import require_multiple
 from tinyseg.networks.registry import Network, PaperRow
 from tinyseg.scan import Discretisation
@@ -93,8 +93,8 @@ class ULVMUNet(nn.Module):
         require_multiple("ul-vm-unet", x, 2 ** (self.stages - 1))
         skips: list[Tensor] = []
         for number in range(1, self.stages):
-            x = self._run(f"ebn{number}", self._run(f"encoder{number}", x))
-            x = F.gelu(F.max_pool2d(x, 2))
+            norm = cast(nn.GroupNorm, self.get_submodule(f"ebn{number}"))
+            x = F.gelu(norm_max_pool(self._run(f"encoder{number}", x), norm))
             skips.append(x)
         bridged = self.scab(skips)
         # The innermost stage sees its input from before the bridge.
