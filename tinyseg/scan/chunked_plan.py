@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tinyseg.scan.arguments import Arguments
 
-_BLOCK_ELEMENTS = 192 * 1024  # of a buffer; fewer cost calls, more leave the cache
+_BLOCK_ELEMENTS = 256 * 1024  # of a buffer; fewer cost calls, more leave the cache
 _LONGEST_BLOCK = 64
 _SHORTEST_BLOCK = 4  # one state a block is kept for the backward
 _BLOCKS_IN_SEGMENT = 4  # inputs change their layout once a segment, which saves calls
