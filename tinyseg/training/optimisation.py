@@ -12,8 +12,10 @@ from tinyseg.runs.records import Protocol
 
 def make_optimiser(parameters: Iterable[nn.Parameter], protocol: Protocol) -> Optimizer:
     """Adam (decay added to the gradient) or AdamW (decoupled, Loshchilov and Hutter 2019)."""
-    kind = {"adam": Adam, "adamw": AdamW}[protocol.optimizer]
-    return kind(parameters, lr=protocol.lr, weight_decay=protocol.weight_decay)
+    kind, parameters = {"adam": Adam, "adamw": AdamW}[protocol.optimizer], list(parameters)
+    # One call for all parameters; on a GPU PyTorch chooses, and gradients may still be scaled.
+    fused = True if all(parameter.is_cpu for parameter in parameters) else None
+    return kind(parameters, lr=protocol.lr, weight_decay=protocol.weight_decay, fused=fused)
 
 
 def make_schedule(optimiser: Optimizer, protocol: Protocol, steps: int) -> LambdaLR:
