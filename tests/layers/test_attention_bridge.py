@@ -6,6 +6,7 @@ import torch
 from tests.layers.figures import figures
 from tests.networks.check_values import fill, wave
 from tinyseg.layers import AttentionBridge
+from tinyseg.layers.attention_bridge import SpatialAttention
 
 
 def test_attention_bridge_values():
@@ -17,3 +18,13 @@ def test_attention_bridge_values():
     coarsest = (0.0061364287, 0.8856028337, 0.0, 0.7947451521)
     assert figures(bridged[0]) == pytest.approx(finest, abs=1e-10)
     assert figures(bridged[-1]) == pytest.approx(coarsest, abs=1e-10)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_convolution_gets_its_maps_in_the_layout_of_the_skip(layout):
+    attention, seen = SpatialAttention(), []
+    attention.shared_conv2d.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    skip = torch.randn(2, 8, 6, 5)
+    factors = attention(skip.contiguous(memory_format=layout))
+    assert seen[0].is_contiguous(memory_format=layout)
+    torch.testing.assert_close(factors, attention(skip))

@@ -14,3 +14,13 @@ def in_fast_layout(images: Tensor) -> Tensor:
     if images.device.type == "cpu":
         return images.contiguous(memory_format=torch.channels_last)
     return images.contiguous()
+
+
+def in_layout_of(other: Tensor, maps: Tensor) -> Tensor:
+    """The same maps with channels innermost where those of ``other`` are.
+
+    For what was joined from maps of one channel each, which have no layout that could be kept.
+    """
+    if other.is_contiguous(memory_format=torch.channels_last):
+        return maps.contiguous(memory_format=torch.channels_last)
+    return maps
