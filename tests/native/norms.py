@@ -23,6 +23,12 @@ def outcome(function, x, weight, bias, grad_y, groups) -> list[Tensor]:
     return [y.detach(), *(leaf.grad for leaf in leaves if leaf is not None)]
 
 
+def in_double(function, x, weight, bias, grad_y, groups) -> list[Tensor]:
+    """The outcome of the same in double precision."""
+    given = (None if t is None else t.double() for t in (x, weight, bias, grad_y))
+    return outcome(function, *given, groups)
+
+
 def worst(found: list[Tensor], exact: list[Tensor]) -> list[float]:
     """Of each tensor the largest error, over the largest entry."""
     return [

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.native.norms import draw, in_two_passes, outcome, worst
+from tests.native.norms import draw, in_double, in_two_passes, outcome, worst
 from tinyseg import native
 from tinyseg.layers.group_norm import GroupNorm
 
@@ -37,11 +37,6 @@ def by_kernel(x: Tensor, groups: int, weight: Tensor | None, bias: Tensor | None
     return y
 
 
-def in_double(x, weight, bias, grad_y, groups) -> list[Tensor]:
-    given = (None if t is None else t.double() for t in (x, weight, bias, grad_y))
-    return outcome(in_two_passes, *given, groups)
-
-
 @pytest.mark.parametrize("affine", [True, False], ids=["affine", "plain"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_it_agrees_with_double_precision(width, shape, affine):
@@ -50,19 +45,19 @@ def test_it_agrees_with_double_precision(width, shape, affine):
     if not affine:
         weight = bias = None
     found = outcome(by_kernel, x, weight, bias, grad_y, groups)
-    assert max(worst(found, in_double(x, weight, bias, grad_y, groups))) < 2e-6
+    assert max(worst(found, in_double(in_two_passes, x, weight, bias, grad_y, groups))) < 2e-6
 
 
 @pytest.mark.parametrize("mean", [1e3, 1e5])
 def test_a_large_mean_costs_no_digits(width, mean):
     given = draw(2, 8, 64, 64, mean=mean)
-    exact = in_double(*given, 4)
+    exact = in_double(in_two_passes, *given, 4)
     assert max(worst(outcome(by_kernel, *given, 4), exact)) < 2e-6
 
 
 def test_large_pictures_are_summed_no_worse_than_by_pytorch(width):
     x, *rest = draw(1, 8, 256, 256, mean=3.0)
-    exact = in_double(x, *rest, 4)
+    exact = in_double(in_two_passes, x, *rest, 4)
     pytorchs = worst(outcome(F.group_norm, x.contiguous(), *rest, 4), exact)
     ours = worst(outcome(by_kernel, x, *rest, 4), exact)
     assert all(a <= b + 2e-7 for a, b in zip(ours, pytorchs, strict=True))

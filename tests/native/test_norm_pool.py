@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.native.norms import draw, in_two_passes, outcome, worst
+from tests.native.norms import draw, in_double, in_two_passes, outcome, worst
 from tinyseg import native
 from tinyseg.layers.group_norm import GroupNorm
 from tinyseg.layers.norm_pool import norm_max_pool
@@ -62,11 +62,6 @@ def drawn(batch, channels, height, width, mean=0.0) -> list[Tensor]:
     return [*others, grad_y.contiguous(memory_format=torch.channels_last)]
 
 
-def in_double(x, weight, bias, grad_y, groups) -> list[Tensor]:
-    given = (None if t is None else t.double() for t in (x, weight, bias, grad_y))
-    return outcome(by_definition, *given, groups)
-
-
 @pytest.mark.parametrize("affine", [True, False], ids=["affine", "plain"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_it_agrees_with_double_precision(width, shape, affine):
@@ -75,27 +70,27 @@ def test_it_agrees_with_double_precision(width, shape, affine):
     if not affine:
         weight = bias = None
     found = outcome(by_kernel, x, weight, bias, grad_y, groups)
-    assert max(worst(found, in_double(x, weight, bias, grad_y, groups))) < 2e-6
+    assert max(worst(found, in_double(by_definition, x, weight, bias, grad_y, groups))) < 2e-6
 
 
 @pytest.mark.parametrize("mean", [1e3, 1e5])
 def test_a_large_mean_costs_no_digits(width, mean):
     given = drawn(2, 8, 64, 64, mean=mean)
-    exact = in_double(*given, 4)
+    exact = in_double(by_definition, *given, 4)
     assert max(worst(outcome(by_kernel, *given, 4), exact)) < 2e-6
 
 
 def test_long_rows_are_summed_as_well_as_short_ones(width):
     x, weight, bias, grad_y = drawn(1, 8, 2, 40_000)
     given = (x, weight, bias, grad_y + 1)
-    assert max(worst(outcome(by_kernel, *given, 4), in_double(*given, 4))) < 1e-6
+    assert max(worst(outcome(by_kernel, *given, 4), in_double(by_definition, *given, 4))) < 1e-6
 
 
 def test_of_equal_pixels_the_first_has_the_gradient(width):
     x, weight, bias, grad_y = drawn(2, 12, 9, 9)
     weight[5] = 0  # which makes all pixels of a channel equal
     given = (x.round(), weight, bias, grad_y)
-    assert max(worst(outcome(by_kernel, *given, 4), in_double(*given, 4))) < 2e-6
+    assert max(worst(outcome(by_kernel, *given, 4), in_double(by_definition, *given, 4))) < 2e-6
 
 
 @pytest.mark.parametrize("batch", [1, 2, 9])
