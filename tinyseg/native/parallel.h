@@ -15,6 +15,10 @@ TINYSEG_EXPORT void tinyseg_parallel(int threads, long items,
                                      void (*work)(void *context, long item, int thread),
                                      void *context);
 
+/* Bytes to leave free around what one thread writes all the time: processors fetch ahead up to the
+   end of a page, and so take lines that are about to be written from each other's caches. */
+enum { TINYSEG_APART = 4096 };
+
 /* Where threads come from in this process, as it stands now. */
 enum { TINYSEG_SERIAL = 0, TINYSEG_PTHREADS = 1, TINYSEG_OPENMP = 2 };
 TINYSEG_EXPORT int tinyseg_thread_source(void);

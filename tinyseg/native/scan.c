@@ -16,6 +16,7 @@
 #define LOG2E 1.44269504f
 #define ENOUGH_ITEMS 8
 #define NARROWEST_GROUP 64
+#define APART (TINYSEG_APART / (ptrdiff_t)sizeof(float))
 
 static ptrdiff_t rounded(ptrdiff_t floats)
 {
@@ -70,13 +71,13 @@ int tinyseg_scan_forward(const tinyseg_scan *scan, float *y, float *last, float 
     divide(&work, scan);
     const ptrdiff_t square = work.padded_states * work.padded_channels;
     const ptrdiff_t rows = TINYSEG_SCAN_STEPS * work.padded_states;
-    work.scratch_floats = rounded(2 * rows + square);
-    float *memory = allocate(&block, square + scan->threads * work.scratch_floats);
+    work.scratch_floats = rounded(2 * rows + square) + APART;
+    float *memory = allocate(&block, square + APART + scan->threads * work.scratch_floats);
     if (!memory)
         return 1;
     transpose_A(memory, &work);
     work.A2 = memory;
-    work.scratch = memory + square;
+    work.scratch = memory + square + APART;
     work.y = y;
     work.last = last;
     work.starts = starts;
@@ -131,14 +132,14 @@ int tinyseg_scan_backward(const tinyseg_scan *scan, const float *starts, tinyseg
     const ptrdiff_t parts =
         work.groups > 1 ? rounded(work.groups * scan->batch * scan->length * scan->states) : 0;
     const ptrdiff_t channels = 2 * work.padded_channels;
-    work.scratch_floats = rounded(2 * rows + 2 * rows * 16 + square);
-    float *memory = allocate(&block, square + scan->threads * work.scratch_floats +
+    work.scratch_floats = rounded(2 * rows + 2 * rows * 16 + square) + APART;
+    float *memory = allocate(&block, square + APART + scan->threads * work.scratch_floats +
                                          scan->batch * (square + channels) + 2 * parts);
     if (!memory)
         return 1;
     transpose_A(memory, &work);
     work.A2 = memory;
-    work.scratch = memory + square;
+    work.scratch = memory + square + APART;
     work.grad_A = work.scratch + scan->threads * work.scratch_floats;
     work.grad_channels = work.grad_A + scan->batch * square;
     work.grad_B = parts ? work.grad_channels + scan->batch * channels : gradients->B;
