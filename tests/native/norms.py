@@ -1,6 +1,7 @@
 """What tests of norms draw, run, and compare with: their definition in double precision."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -44,3 +45,8 @@ def in_two_passes(x: Tensor, groups: int, weight: Tensor | None, bias: Tensor | 
     y = (rows / torch.sqrt(rows.square().mean(2, keepdim=True) + 1e-5)).view_as(x)
     y = y if weight is None else y * weight.view(-1, 1, 1)
     return y if bias is None else y + bias.view(-1, 1, 1)
+
+
+def then_pooled(x: Tensor, *others) -> Tensor:
+    """Of every 2x2 pixels of it the largest."""
+    return F.max_pool2d(in_two_passes(x, *others), 2)

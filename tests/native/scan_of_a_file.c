@@ -3,9 +3,7 @@
 
    Input: batch, length, channels, states as int64, then x, delta, B, C, z, A, D, bias, grad_y.
    Fails where denormals are not flushed while items are worked on, or still are afterwards. */
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "files_of_floats.h"
 #include "parallel.h"
 #include "scan.h"
 
@@ -27,35 +25,12 @@ static int flushes_inside_alone(void)
     return smallest * one != 0.0f;
 }
 
-static float *zeros(int64_t count)
-{
-    float *values = calloc((size_t)count, sizeof(float));
-    if (!values)
-        exit(2);
-    return values;
-}
-
-static float *read_floats(int64_t count)
-{
-    float *values = zeros(count);
-    if (fread(values, sizeof(float), (size_t)count, stdin) != (size_t)count)
-        exit(3);
-    return values;
-}
-
-static void write_floats(const float *values, int64_t count)
-{
-    if (fwrite(values, sizeof(float), (size_t)count, stdout) != (size_t)count)
-        exit(4);
-}
-
 int main(void)
 {
     int64_t size[4];
     if (!flushes_inside_alone())
         return 5;
-    if (fread(size, sizeof(int64_t), 4, stdin) != 4)
-        return 3;
+    read_sizes(size, 4);
     const int64_t b = size[0], l = size[1], d = size[2], n = size[3];
     const int64_t wide = b * l * d, narrow = b * l * n;
     tinyseg_scan scan = {.threads = 2, .batch = b, .length = l, .channels = d, .states = n};

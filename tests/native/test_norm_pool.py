@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.native.norms import draw, in_double, in_two_passes, outcome, worst
+from tests.native.norms import draw, in_double, outcome, then_pooled, worst
 from tinyseg import native
 from tinyseg.layers.group_norm import GroupNorm
 from tinyseg.layers.norm_pool import norm_max_pool
@@ -51,10 +50,6 @@ def by_kernel(x: Tensor, groups: int, weight: Tensor | None, bias: Tensor | None
     return y
 
 
-def by_definition(x: Tensor, *others) -> Tensor:
-    return F.max_pool2d(in_two_passes(x, *others), 2)
-
-
 def drawn(batch, channels, height, width, mean=0.0) -> list[Tensor]:
     """x, weight, bias and the gradient of what is pooled."""
     *others, grad_y = draw(batch, channels, height, width, mean)
@@ -70,27 +65,27 @@ def test_it_agrees_with_double_precision(width, shape, affine):
     if not affine:
         weight = bias = None
     found = outcome(by_kernel, x, weight, bias, grad_y, groups)
-    assert max(worst(found, in_double(by_definition, x, weight, bias, grad_y, groups))) < 2e-6
+    assert max(worst(found, in_double(then_pooled, x, weight, bias, grad_y, groups))) < 2e-6
 
 
 @pytest.mark.parametrize("mean", [1e3, 1e5])
 def test_a_large_mean_costs_no_digits(width, mean):
     given = drawn(2, 8, 64, 64, mean=mean)
-    exact = in_double(by_definition, *given, 4)
+    exact = in_double(then_pooled, *given, 4)
     assert max(worst(outcome(by_kernel, *given, 4), exact)) < 2e-6
 
 
 def test_long_rows_are_summed_as_well_as_short_ones(width):
     x, weight, bias, grad_y = drawn(1, 8, 2, 40_000)
     given = (x, weight, bias, grad_y + 1)
-    assert max(worst(outcome(by_kernel, *given, 4), in_double(by_definition, *given, 4))) < 1e-6
+    assert max(worst(outcome(by_kernel, *given, 4), in_double(then_pooled, *given, 4))) < 1e-6
 
 
 def test_of_equal_pixels_the_first_has_the_gradient(width):
     x, weight, bias, grad_y = drawn(2, 12, 9, 9)
     weight[5] = 0  # which makes all pixels of a channel equal
     given = (x.round(), weight, bias, grad_y)
-    assert max(worst(outcome(by_kernel, *given, 4), in_double(by_definition, *given, 4))) < 2e-6
+    assert max(worst(outcome(by_kernel, *given, 4), in_double(then_pooled, *given, 4))) < 2e-6
 
 
 @pytest.mark.parametrize("batch", [1, 2, 9])
