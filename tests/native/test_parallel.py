@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 
 import pytest
-import torch
 
 from tinyseg import native
 from tinyseg.native import unavailable
@@ -69,6 +68,8 @@ def test_a_call_within_an_item_is_done_by_the_thread_of_that_item():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_denormals_are_zero_within_items_and_nowhere_else(threads):
+    import torch  # not above: this module is also imported where threads are not torch's
+
     torch.set_flush_denormal(False)  # training sets it for the rest of a process
     assert not flushed()
     seen: list[bool] = []
