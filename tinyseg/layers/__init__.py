@@ -6,6 +6,7 @@ from tinyseg.layers.mamba import Mamba
 from tinyseg.layers.mamba_block import MambaBlock
 from tinyseg.layers.norm_pool import norm_max_pool
 from tinyseg.layers.parallel_vision_mamba import ParallelVisionMamba
+from tinyseg.layers.pyramid_pooling import PyramidPooling
 
 __all__ = [
     "AttentionBridge",
@@ -13,5 +14,6 @@ __all__ = [
     "Mamba",
     "MambaBlock",
     "ParallelVisionMamba",
+    "PyramidPooling",
     "norm_max_pool",
 ]

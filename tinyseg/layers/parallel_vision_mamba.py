@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
 from tinyseg.layers.mamba import Mamba
+from tinyseg.layers.pyramid_pooling import PyramidPooling
 from tinyseg.scan import Discretisation
 
 
@@ -20,6 +21,7 @@ class ParallelVisionMamba(nn.Module):
         out_channels: channels that go out.
         branches: parts of the channels.
         discretisation: ``zoh`` or ``euler``; see `Mamba`.
+        pyramid: pool the input over a pyramid first, which leaves its averages alone of it.
 
     Raises:
         UsageError: the branches do not divide the channels; no such discretisation.
@@ -31,6 +33,7 @@ class ParallelVisionMamba(nn.Module):
         out_channels: int,
         branches: int = 4,
         discretisation: Discretisation = "zoh",
+        pyramid: bool = False,
     ) -> None:
         super().__init__()
         if branches < 1 or in_channels % branches:
@@ -39,6 +42,7 @@ class ParallelVisionMamba(nn.Module):
                 "Choose a number of branches that divides them.",
             )
         self.branches = branches
+        self.ppm = PyramidPooling(in_channels) if pyramid else nn.Identity()
         self.norm = nn.LayerNorm(in_channels)
         self.mamba = Mamba(in_channels // branches, discretisation=discretisation)
         self.proj = nn.Linear(in_channels, out_channels)
@@ -47,7 +51,7 @@ class ParallelVisionMamba(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps (batch, in_channels, height, width) to (batch, out_channels, height, width)."""
         height, width = x.shape[2:]
-        tokens = self.norm(x.flatten(2).transpose(1, 2))
+        tokens = self.norm(self.ppm(x).flatten(2).transpose(1, 2))
         parts = tokens.unflatten(2, (self.branches, -1))
         # The sum takes the layout of its first term, so that joining the parts copies nothing.
         mixed = self.skip_scale * parts + self._unfold(self.mamba(self._fold(parts)))

@@ -7,40 +7,44 @@ any number of channels. Parameter names are the original's, so that its checkpoi
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
 from tinyseg.layers import AttentionBridge, GroupNorm, Mamba, ParallelVisionMamba, norm_max_pool
-from tinyseg.layers.side_multiple import require_multiple
 from tinyseg.networks.registry import Network, PaperRow
+from tinyseg.networks.segmentation import SegmentationNetwork
 from tinyseg.scan import Discretisation
 
 _MAMBA_STAGES = 3  # of the encoder and of the decoder each, whatever the depth
 _GROUPS = 4
 
 Initialisation = Literal["original", "mamba"]
+Pyramid = Literal["none", "innermost", "all"]
 
 
-class ULVMUNet(nn.Module):
+class ULVMUNet(SegmentationNetwork):
     """A U-shaped network with convolutions outside and parallel vision Mamba layers inside.
 
-    Every stage but the innermost halves the side, so sides are multiples of ``2 ** (stages - 1)``.
+    Every stage but the innermost halves the side. The three innermost stages of the encoder mix by
+    Mamba, and so do the first three of the decoder.
 
     Args:
         in_channels: channels of a picture.
         classes: channels of the logits.
         channels: channels of each stage, finest first; at least five stages, multiples of four.
         branches: parts that a parallel vision Mamba layer divides its channels into.
+        pyramid: which of the layers that mix pool over a pyramid first: ``none``, the
+            ``innermost`` of the encoder, or ``all``.
         init: ``original`` gives the layers inside Mamba the same start as all others, so that step
             sizes start near 0.69; ``mamba`` leaves them Mamba's own, from 0.001 to 0.1.
         discretisation: ``zoh`` or ``euler``. Euler needs ``init="mamba"``: the original's step
             sizes times the fastest of the 16 states are 11, and beyond 2 states grow without bound.
 
     Raises:
-        UsageError: channels, branches, init or discretisation that do not fit.
+        UsageError: channels, branches, pyramid, init or discretisation that do not fit.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class ULVMUNet(nn.Module):
         classes: int = 1,
         channels: Sequence[int] = (8, 16, 24, 32, 48, 64),
         branches: int = 4,
+        pyramid: Pyramid = "none",
         init: Initialisation = "original",
         discretisation: Discretisation = "zoh",
     ) -> None:
@@ -60,18 +65,23 @@ class ULVMUNet(nn.Module):
             )
         if init not in get_args(Initialisation):
             raise UsageError(f"init should be 'original' or 'mamba', not '{init}'.")
-        self.stages = stages
+        if pyramid not in get_args(Pyramid):
+            raise UsageError(f"pyramid should be 'none', 'innermost' or 'all', not '{pyramid}'.")
+        self.stages, self.multiple = stages, 2 ** (stages - 1)
+        pooled = {"none": (), "innermost": (stages,), "all": range(1, 2 * stages)}[pyramid]
         mixing = partial(ParallelVisionMamba, branches=branches, discretisation=discretisation)
         widths = [in_channels, *channels]
         for number in range(1, stages + 1):
-            stage = self._stage(number, widths[number - 1], widths[number], mixing)
+            mix = partial(mixing, pyramid=number in pooled)
+            stage = self._stage(number, widths[number - 1], widths[number], mix)
             self.add_module(f"encoder{number}", stage)
         for number in range(1, stages):
             self.add_module(f"ebn{number}", GroupNorm(_GROUPS, channels[number - 1]))
         self.scab = AttentionBridge(channels[:-1])
         inwards = list(reversed(channels))
         for number in range(1, stages):
-            stage = self._stage(stages + 1 - number, inwards[number - 1], inwards[number], mixing)
+            mix = partial(mixing, pyramid=stages + number in pooled)
+            stage = self._stage(stages + 1 - number, inwards[number - 1], inwards[number], mix)
             self.add_module(f"decoder{number}", stage)
             self.add_module(f"dbn{number}", GroupNorm(_GROUPS, inwards[number]))
         self.final = nn.Conv2d(channels[0], classes, 1)
@@ -88,9 +98,8 @@ class ULVMUNet(nn.Module):
     def _run(self, name: str, x: Tensor) -> Tensor:
         return self.get_submodule(name)(x)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (batch, in_channels, height, width) to logits (batch, classes, height, width)."""
-        require_multiple("ul-vm-unet", x, 2 ** (self.stages - 1))
+    def logits(self, x: Tensor) -> Tensor:
+        """See `SegmentationNetwork.logits`."""
         skips: list[Tensor] = []
         for number in range(1, self.stages):
             norm = cast(nn.GroupNorm, self.get_submodule(f"ebn{number}"))
@@ -134,6 +143,20 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-UL_VM_UNET = Network(
-    ULVMUNet, family="UL-VM-UNet", paper=PaperRow(parameters_m=0.049, dice=0.79955)
+_FIVE_STAGES = (16, 32, 64, 128, 256)
+_SIX_STAGES = (*_FIVE_STAGES, 512)
+
+
+def _variant(paper: PaperRow | None, **arguments: Any) -> Network:
+    return Network(ULVMUNet, family="UL-VM-UNet", arguments=arguments, paper=paper)
+
+
+UL_VM_UNET = _variant(PaperRow(parameters_m=0.049, dice=0.79955))
+V1 = _variant(PaperRow(parameters_m=0.20, dice=0.8409), channels=_FIVE_STAGES)
+V2 = _variant(PaperRow(parameters_m=0.042, dice=0.8243), branches=8)
+V3 = _variant(PaperRow(parameters_m=0.176, dice=0.8109), channels=_FIVE_STAGES, branches=8)
+V4 = _variant(
+    PaperRow(parameters_m=1.1, dice=0.8548), channels=_SIX_STAGES, branches=8, pyramid="all"
 )
+V5 = _variant(PaperRow(parameters_m=0.7, dice=0.8633), channels=_SIX_STAGES, branches=8)
+V6 = _variant(None, channels=_SIX_STAGES, branches=8, pyramid="innermost")

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
-from tinyseg.layers.side_multiple import require_multiple
 from tinyseg.networks.registry import Network, PaperRow
+from tinyseg.networks.segmentation import SegmentationNetwork
 
 
-class UNet(nn.Module):
-    """The U-shaped convolutional network; sides are multiples of ``2 ** depth``.
+class UNet(SegmentationNetwork):
+    """The U-shaped convolutional network.
 
     Parameter names are those of the paper's code.
 
@@ -28,7 +28,7 @@ class UNet(nn.Module):
             raise UsageError(
                 f"base_channels and depth should be at least 1, not {base_channels} and {depth}."
             )
-        self.depth = depth
+        self.depth, self.multiple = depth, 2**depth
         widths = [base_channels * 2**stage for stage in range(depth + 1)]
         for stage in range(1, depth + 1):
             before = in_channels if stage == 1 else widths[stage - 2]
@@ -41,9 +41,8 @@ class UNet(nn.Module):
         self.pool = nn.MaxPool2d(2)
         self.conv = nn.Conv2d(base_channels, classes, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (batch, in_channels, height, width) to logits (batch, classes, height, width)."""
-        require_multiple("unet", x, 2**self.depth)
+    def logits(self, x: Tensor) -> Tensor:
+        """See `SegmentationNetwork.logits`."""
         skips: list[Tensor] = []
         for stage in range(1, self.depth + 1):
             x = self.get_submodule(f"encoder{stage}")(x)
