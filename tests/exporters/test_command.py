@@ -58,7 +58,6 @@ def test_the_table_fits_the_terminal(exported_runs, width):
         ((UNET, "--size", "32"), 2, "has its own shape and weights, so --size cannot change it"),
         ((f"{UNET}/artifacts/{UNET}.onnx",), 2, "is an exported file, which holds no network"),
         (("unet-drawn-2",), 2, "Did you mean 'unet-drawn-1'?"),
-        (("unet", "--size", "50", "--format", "onnx"), 2, "multiples of 16"),
     ],
 )
 def test_mistakes_get_one_sentence(exported_runs, tmp_path, arguments, code, sentence):

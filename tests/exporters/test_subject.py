@@ -115,11 +115,6 @@ def test_fresh_weights_have_the_shape_that_was_asked_for():
     assert len(subject.preprocessing.mean) == len(subject.preprocessing.std) == 2
 
 
-def test_a_size_that_a_network_cannot_take_is_said_before_any_conversion(tmp_path):
-    with pytest.raises(UsageError, match="multiples of 32"):
-        resolve("ul-vm-unet", size=100).save_weights(tmp_path / "weights.safetensors")
-
-
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

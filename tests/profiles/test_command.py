@@ -50,7 +50,6 @@ def test_json_is_one_document_and_the_rest_stands_apart(runs):
         ((UNET, "--seed", "1"), 2, "has its own shape and weights, so --seed cannot change it"),
         ((f"{UNET}/artifacts/{UNET}.onnx", "--batch", "2"), 2, "takes one picture at a time"),
         (("no-such-run",), 2, "'no-such-run' is no run, no exported file and no network's name"),
-        (("ul-vm-unet", "--size", "50"), 2, "multiples of 32"),
     ],
 )
 def test_mistakes_get_one_sentence(exported_runs, arguments, code, sentence):

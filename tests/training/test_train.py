@@ -314,7 +314,6 @@ def test_volumes_are_split_by_patient_or_leak_and_say_so(shared_data, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"size": 20}, "multiples of 32"),
         ({"validation_share": 0.6, "test_share": 0.6}, "leave a part empty"),
         ({"precision": "fp16", "accelerator": "cpu"}, "fp16 needs a GPU"),
     ],
