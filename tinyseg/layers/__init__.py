@@ -4,6 +4,7 @@ from tinyseg.layers.attention_bridge import AttentionBridge
 from tinyseg.layers.group_norm import GroupNorm
 from tinyseg.layers.mamba import Mamba
 from tinyseg.layers.mamba_block import MambaBlock
+from tinyseg.layers.mixers import Mixer, make_mixer
 from tinyseg.layers.norm_pool import norm_max_pool
 from tinyseg.layers.parallel_vision_mamba import ParallelVisionMamba
 from tinyseg.layers.pyramid_pooling import PyramidPooling
@@ -13,7 +14,9 @@ __all__ = [
     "GroupNorm",
     "Mamba",
     "MambaBlock",
+    "Mixer",
     "ParallelVisionMamba",
     "PyramidPooling",
+    "make_mixer",
     "norm_max_pool",
 ]

@@ -49,37 +49,60 @@ class Mamba(nn.Module):
             )
         if discretisation not in get_args(Discretisation):
             raise UsageError(f"discretisation should be 'zoh' or 'euler', not '{discretisation}'.")
-        inner, rank = expand * width, math.ceil(width / 16)
-        self.states, self.rank = states, rank
+        inner = expand * width
+        self.inner, self.states, self.rank = inner, states, math.ceil(width / 16)
         self.discretisation: Discretisation = discretisation
         self.in_proj = nn.Linear(width, 2 * inner, bias=False)
         # Holds the weights, as in mamba-ssm; `causal_conv_silu` computes with them.
         self.conv1d = nn.Conv1d(inner, inner, kernel, groups=inner)
-        self.x_proj = nn.Linear(inner, rank + 2 * states, bias=False)
-        self.dt_proj = nn.Linear(rank, inner)
-        self.A_log = nn.Parameter(torch.log(torch.arange(1.0, states + 1)).repeat(inner, 1))
+        self._add_scan()
         self.D = nn.Parameter(torch.ones(inner))
-        for parameter in (self.A_log, self.D):
-            setattr(parameter, _NO_DECAY, True)
+        for name, parameter in self.named_parameters(recurse=False):
+            if name in ("A_log", "D"):
+                setattr(parameter, _NO_DECAY, True)
         self.out_proj = nn.Linear(inner, width, bias=False)
-        self._initialise_dt()
+        self._initialise_steps()
 
-    def _initialise_dt(self) -> None:
-        """Step sizes start log-uniform in [0.001, 0.1], through the inverse of softplus."""
+    def _add_scan(self) -> None:
+        """What step sizes, B and C are computed from, and A."""
+        self.x_proj = nn.Linear(self.inner, self.rank + 2 * self.states, bias=False)
+        self.dt_proj = nn.Linear(self.rank, self.inner)
+        self.A_log = nn.Parameter(log_of_integers(self.states).repeat(self.inner, 1))
+
+    def _initialise_steps(self) -> None:
         nn.init.uniform_(self.dt_proj.weight, -(self.rank**-0.5), self.rank**-0.5)
-        low, high = math.log(_DT_MIN), math.log(_DT_MAX)
-        dt = torch.empty_like(self.dt_proj.bias).uniform_(low, high).exp().clamp(min=_DT_FLOOR)
         with torch.no_grad():
-            self.dt_proj.bias.copy_(dt + torch.log(-torch.expm1(-dt)))
+            self.dt_proj.bias.copy_(fresh_steps(self.inner))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Maps (batch, length, width) to the same shape."""
         x, z = self.in_proj(tokens).chunk(2, dim=-1)
-        x = causal_conv_silu(x, self.conv1d.weight, self.conv1d.bias)
+        return self.out_proj(
+            self.scanned(causal_conv_silu(x, self.conv1d.weight, self.conv1d.bias), z)
+        )
+
+    def scanned(self, x: Tensor, z: Tensor) -> Tensor:
+        """What goes into the last projection.
+
+        Args:
+            x: convolved, (batch, length, inner channels).
+            z: gate, the same shape.
+        """
         dt, B, C = self.x_proj(x).split([self.rank, self.states, self.states], dim=-1)
         delta, bias = F.linear(dt, self.dt_proj.weight), self.dt_proj.bias
         A = -torch.exp(self.A_log)
-        y = scan_sequence(
+        return scan_sequence(
             x, delta, A, B, C, self.D, z, bias, True, discretisation=self.discretisation
         )
-        return self.out_proj(y)
+
+
+def log_of_integers(states: int) -> Tensor:
+    """log(1), log(2) and so on: how A starts, up to its sign (S4D-real)."""
+    return torch.log(torch.arange(1.0, states + 1))
+
+
+def fresh_steps(count: int) -> Tensor:
+    """What softplus turns into step sizes that are log-uniform in [0.001, 0.1]."""
+    low, high = math.log(_DT_MIN), math.log(_DT_MAX)
+    dt = torch.empty(count).uniform_(low, high).exp().clamp(min=_DT_FLOOR)
+    return dt + torch.log(-torch.expm1(-dt))

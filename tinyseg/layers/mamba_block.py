@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from tinyseg.layers.mamba import Mamba
+from tinyseg.layers.mixers import Mixer, make_mixer
 from tinyseg.scan import Discretisation
 
 
@@ -19,10 +19,11 @@ class MambaBlock(nn.Module):
         kernel: taps of the causal convolution.
         expand: inner channels over width.
         discretisation: ``zoh`` or ``euler``; see `Mamba`.
+        mixer: which scan the layer has; see `Mixer`.
         eps: added to the mean square.
 
     Raises:
-        UsageError: as `Mamba`.
+        UsageError: as `make_mixer`.
     """
 
     def __init__(
@@ -32,11 +33,12 @@ class MambaBlock(nn.Module):
         kernel: int = 4,
         expand: int = 2,
         discretisation: Discretisation = "zoh",
+        mixer: Mixer = "s6",
         eps: float = 1e-5,
     ) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(width, eps=eps)
-        self.mixer = Mamba(width, states, kernel, expand, discretisation)
+        self.mixer = make_mixer(mixer, width, states, kernel, expand, discretisation)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Maps (batch, length, width) to the same shape."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
-from tinyseg.layers.mamba import Mamba
+from tinyseg.layers.mixers import Mixer, make_mixer
 from tinyseg.layers.pyramid_pooling import PyramidPooling
 from tinyseg.scan import Discretisation
 
@@ -21,10 +21,11 @@ class ParallelVisionMamba(nn.Module):
         out_channels: channels that go out.
         branches: parts of the channels.
         discretisation: ``zoh`` or ``euler``; see `Mamba`.
+        mixer: which scan the layer has; see `Mixer`.
         pyramid: pool the input over a pyramid first, which leaves its averages alone of it.
 
     Raises:
-        UsageError: the branches do not divide the channels; no such discretisation.
+        UsageError: the branches do not divide the channels; no such mixer or discretisation.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class ParallelVisionMamba(nn.Module):
         out_channels: int,
         branches: int = 4,
         discretisation: Discretisation = "zoh",
+        mixer: Mixer = "s6",
         pyramid: bool = False,
     ) -> None:
         super().__init__()
@@ -44,7 +46,7 @@ class ParallelVisionMamba(nn.Module):
         self.branches = branches
         self.ppm = PyramidPooling(in_channels) if pyramid else nn.Identity()
         self.norm = nn.LayerNorm(in_channels)
-        self.mamba = Mamba(in_channels // branches, discretisation=discretisation)
+        self.mamba = make_mixer(mixer, in_channels // branches, discretisation=discretisation)
         self.proj = nn.Linear(in_channels, out_channels)
         self.skip_scale = nn.Parameter(torch.ones(1))
 

@@ -13,7 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
-from tinyseg.layers import AttentionBridge, GroupNorm, Mamba, ParallelVisionMamba, norm_max_pool
+from tinyseg.layers import (
+    AttentionBridge,
+    GroupNorm,
+    Mamba,
+    Mixer,
+    ParallelVisionMamba,
+    norm_max_pool,
+)
 from tinyseg.networks.registry import Network, PaperRow
 from tinyseg.networks.segmentation import SegmentationNetwork
 from tinyseg.scan import Discretisation
@@ -38,13 +45,15 @@ class ULVMUNet(SegmentationNetwork):
         branches: parts that a parallel vision Mamba layer divides its channels into.
         pyramid: which of the layers that mix pool over a pyramid first: ``none``, the
             ``innermost`` of the encoder, or ``all``.
+        mixer: ``s6`` is Mamba's selective scan; ``s4`` is time-invariant, ``ssd`` has one decay a
+            head, ``none`` has no scan.
         init: ``original`` gives the layers inside Mamba the same start as all others, so that step
             sizes start near 0.69; ``mamba`` leaves them Mamba's own, from 0.001 to 0.1.
         discretisation: ``zoh`` or ``euler``. Euler needs ``init="mamba"``: the original's step
             sizes times the fastest of the 16 states are 11, and beyond 2 states grow without bound.
 
     Raises:
-        UsageError: channels, branches, pyramid, init or discretisation that do not fit.
+        UsageError: an argument that does not fit.
     """
 
     def __init__(
@@ -54,6 +63,7 @@ class ULVMUNet(SegmentationNetwork):
         channels: Sequence[int] = (8, 16, 24, 32, 48, 64),
         branches: int = 4,
         pyramid: Pyramid = "none",
+        mixer: Mixer = "s6",
         init: Initialisation = "original",
         discretisation: Discretisation = "zoh",
     ) -> None:
@@ -69,7 +79,9 @@ class ULVMUNet(SegmentationNetwork):
             raise UsageError(f"pyramid should be 'none', 'innermost' or 'all', not '{pyramid}'.")
         self.stages, self.multiple = stages, 2 ** (stages - 1)
         pooled = {"none": (), "innermost": (stages,), "all": range(1, 2 * stages)}[pyramid]
-        mixing = partial(ParallelVisionMamba, branches=branches, discretisation=discretisation)
+        mixing = partial(
+            ParallelVisionMamba, branches=branches, mixer=mixer, discretisation=discretisation
+        )
         widths = [in_channels, *channels]
         for number in range(1, stages + 1):
             mix = partial(mixing, pyramid=number in pooled)
