@@ -34,6 +34,7 @@ class Network:
         task: what its logits are for.
         arguments: arguments that make this variant.
         paper: its row in the paper, where it has one.
+        unused: parameters that nothing uses, kept because the original has them.
     """
 
     module: "Callable[..., nn.Module]"
@@ -41,6 +42,7 @@ class Network:
     task: str = "segmentation"
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     paper: PaperRow | None = None
+    unused: int = 0
 
 
 def known(name: str) -> Network:
