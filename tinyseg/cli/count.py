@@ -16,7 +16,8 @@ _EXPLANATION = """
 [bold]Parameters[/] that no output depends on are counted and named as unused.
 [bold]MACs[/] are multiply-accumulates as fvcore counts them: products of convolutions and linear
 layers, 5 an element for affine norms (2 for batch norm), 4 an output element for bilinear resizing,
-1 an input element for adaptive average pooling, 0 for activations and element-wise operations.
+1 an input element for adaptive average pooling, 0 for activations and element-wise operations, and
+0 for resizing logits to the picture (to_picture), as in published counts.
 [bold]The scan[/] counts 4 B L D N + 3 B L D multiply-accumulates (batch, length, channels, states):
 delta A, (delta x) B, a h + b and C h a state; delta x, D x and the gate a channel; exp counts 0.
 [bold]FLOPs[/] are twice the total MACs."""

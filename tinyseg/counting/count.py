@@ -10,11 +10,13 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
+from tinyseg.layers import ToPicture
 from tinyseg.runs.records import CountRecord, Macs, Stage
 from tinyseg.scan import scan_form
 from tinyseg.scan.operator import NAME as SCAN
 
 _BETWEEN = "(between stages)"
+_TO_PICTURE = "to_picture"
 
 
 def count(
@@ -29,7 +31,8 @@ def count(
     Multiply-accumulates are what fvcore calls flops: products of convolutions and linear layers, 5
     an element for affine norms, 4 an output element for bilinear resizing, 1 an input element for
     adaptive average pooling, 0 for activations and element-wise operations. The recurrence of the
-    selective scan is counted by `scan_macs` and shown apart.
+    selective scan is counted by `scan_macs` and shown apart. Resizing by `ToPicture` counts 0, as
+    in published counts, and is named ``to_picture`` among what is not counted.
 
     Args:
         network: maps the shape to logits; it is left in evaluation mode.
@@ -44,11 +47,14 @@ def count(
         analysis = FlopCountAnalysis(network, example)
         analysis.set_op_handle(SCAN, scan_macs)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        total = int(analysis.total())
-        scan = int(analysis.by_operator()[SCAN.rpartition(":")[2]])
         by_module = analysis.by_module()
+        resizing = _resizing(network, by_module)
+        total = int(analysis.total()) - sum(resizing.values())
+        scan = int(analysis.by_operator()[SCAN.rpartition(":")[2]])
         uncounted = dict(sorted(analysis.unsupported_ops().items()))
-    stages = _stages(network, total, by_module)
+    if resizing:
+        uncounted[_TO_PICTURE] = len(resizing)
+    stages = _stages(network, total, by_module, resizing)
     return CountRecord(
         network=name,
         arguments=dict(arguments or {}),
@@ -75,12 +81,24 @@ def scan_macs(inputs: list[Any], outputs: list[Any]) -> int:
     return batch * length * channels * (4 * states + 3)
 
 
-def _stages(network: nn.Module, total: int, by_module: Mapping[str, float]) -> list[Stage]:
+def _resizing(network: nn.Module, by_module: Mapping[str, float]) -> dict[str, int]:
+    """Multiply-accumulates of every `ToPicture`, by its name."""
+    return {
+        name: int(by_module[name])
+        for name, module in network.named_modules()
+        if isinstance(module, ToPicture)
+    }
+
+
+def _stages(
+    network: nn.Module, total: int, by_module: Mapping[str, float], resizing: Mapping[str, int]
+) -> list[Stage]:
     stages = [
         Stage(
             name=name,
             parameters=sum(p.numel() for p in part.parameters()),
-            macs=int(by_module.get(name, 0)),
+            macs=int(by_module.get(name, 0))
+            - sum(macs for inside, macs in resizing.items() if f"{inside}.".startswith(f"{name}.")),
         )
         for name, part in network.named_children()
     ]
