@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from tinyseg.counting import count
-from tinyseg.layers import Mamba, ParallelVisionMamba
+from tinyseg.layers import Mamba, ParallelVisionMamba, ToPicture
 from tinyseg.networks import build
 
 
@@ -34,6 +34,24 @@ def test_what_is_not_counted_is_listed():
     uncounted = count(build("ul-vm-unet"), name="ul-vm-unet").uncounted
     assert uncounted["aten::gelu"] == 11
     assert "tinyseg::selective_scan" not in uncounted
+
+
+class Coarse(nn.Module):
+    """A network whose logits, at a quarter of the side, are resized."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.to_picture = nn.Conv2d(3, 1, 4, stride=4), ToPicture()
+
+    def forward(self, x):
+        return self.to_picture(self.conv(x), x.shape[2:])
+
+
+@pytest.mark.parametrize("network", [Coarse(), nn.Sequential(Coarse())], ids=["outer", "inner"])
+def test_resizing_to_the_picture_is_left_out_and_listed(network):
+    record = count(network, (1, 3, 16, 16), name="coarse")
+    assert record.macs.total == sum(stage.macs for stage in record.stages) == 16 * 3 * 4 * 4
+    assert record.uncounted["to_picture"] == 1
 
 
 @pytest.mark.parametrize(

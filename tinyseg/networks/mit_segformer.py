@@ -25,7 +25,7 @@ _EPS = 1e-6  # of the norms of blocks and stages; the others have PyTorch's
 class MiTSegFormer(SegmentationNetwork):
     """Four stages of attention over pixels, and a decoder that is linear but for one ReLU.
 
-    The defaults are B0's.
+    The defaults are B0's. The encoder starts as published, the decoder as PyTorch's layers do.
 
     Args:
         in_channels: channels of a picture.
@@ -62,7 +62,8 @@ class MiTSegFormer(SegmentationNetwork):
             raise UsageError(f"decoder_width should be at least 1, not {decoder_width}.")
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout should be at least 0 and below 1, not {dropout}.")
-        drops = iter(torch.linspace(0, drop_path, sum(depths)).tolist())
+        last = sum(depths) - 1
+        drops = (drop_path * number / last for number in range(last + 1))
         stages = zip(
             pairwise((in_channels, *widths)), PATCHES, STRIDES, depths, heads, reductions,
             strict=True,
@@ -73,17 +74,20 @@ class MiTSegFormer(SegmentationNetwork):
         )
         self.decoder = _Decoder(widths, decoder_width, dropout, classes)
         self.to_picture = ToPicture()
-        for module in self.modules():
+        for module in self.encoder.modules():
             _initialise(module)
 
-    def logits(self, x: Tensor) -> Tensor:
-        """See `SegmentationNetwork.logits`."""
-        size, features = x.shape[2:], list[Tensor]()
-        x = x.permute(0, 2, 3, 1)
+    def coarse_logits(self, x: Tensor) -> Tensor:
+        """Maps (batch, in_channels, height, width) to logits at a quarter of the side."""
+        x, features = x.permute(0, 2, 3, 1), list[Tensor]()
         for stage in self.encoder:
             x = stage(x)
             features.append(x)
-        return self.to_picture(self.decoder(features), size)
+        return self.decoder(features)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """See `SegmentationNetwork.logits`."""
+        return self.to_picture(self.coarse_logits(x), x.shape[2:])
 
 
 class _Conv(nn.Conv2d):

@@ -59,7 +59,9 @@ class SegViT(SegmentationNetwork):
         super().__init__()
         if size < 1 or size % _PATCH:
             raise UsageError(f"size should be a multiple of {_PATCH}, not {size}.")
-        if heads < 1 or width < 1 or width % (2 * heads):
+        if heads < 1:
+            raise UsageError(f"heads should be at least 1, not {heads}.")
+        if width < 1 or width % (2 * heads):
             raise UsageError(f"width should be a multiple of twice {heads} heads, not {width}.")
         if list(levels) != sorted(set(levels)) or min(levels, default=-1) < 0:
             raise UsageError(f"levels should be blocks in rising order, not {list(levels)}.")
