@@ -12,15 +12,17 @@ from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import CountRecord
 
-_EXPLANATION = """
-[bold]Parameters[/] that no output depends on are counted and named as unused.
-[bold]MACs[/] are multiply-accumulates as fvcore counts them: products of convolutions and linear
-layers, 5 an element for affine norms (2 for batch norm), 4 an output element for bilinear resizing,
-1 an input element for adaptive average pooling, 0 for activations and element-wise operations, and
-0 for resizing logits to the picture (to_picture), as in published counts.
-[bold]The scan[/] counts 4 B L D N + 3 B L D multiply-accumulates (batch, length, channels, states):
-delta A, (delta x) B, a h + b and C h a state; delta x, D x and the gate a channel; exp counts 0.
-[bold]FLOPs[/] are twice the total MACs."""
+_EXPLANATION = (
+    "Parameters that no output depends on are counted and named as unused.",
+    "MACs are multiply-accumulates as fvcore counts them: products of convolutions and linear "
+    "layers, 5 an element for affine norms (2 for batch norm), 4 an output element for bilinear "
+    "resizing, 1 an input element for adaptive average pooling, 0 for activations, element-wise "
+    "operations and for resizing logits to the picture (to_picture), as in published counts.",
+    "The scan counts 4 B L D N + 3 B L D of them (batch, length, channels, states): delta A, "
+    "(delta x) B, a h + b and C h a state; delta x, D x and the gate a channel.",
+    "9 B L D N are FLOPs of a scan that runs as a parallel prefix sum. Many papers add them to "
+    "MACs, and many call MACs FLOPs: to match a column, try the lines and their sums.",
+)
 
 
 def count(
@@ -30,7 +32,9 @@ def count(
     ] = "1x3x256x256",
     classes: Annotated[int, typer.Option("--classes", min=1, help="Channels of the logits.")] = 1,
     settings: Set = [],  # noqa: B006  (typer copies it)
-    explain: Annotated[bool, typer.Option("--explain", help="Say what is counted how.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what counts, here and by other conventions.")
+    ] = False,
     runs: Runs = Path("runs"),
     json_: Json = False,
     quiet: Quiet = False,
@@ -93,4 +97,18 @@ def _view(record: CountRecord, explain: bool) -> RenderableType:
             f"{name.removeprefix('aten::')} {calls}" for name, calls in record.uncounted.items()
         )
         lines.append(f"Counted as 0, with their calls: {operators}.")
-    return Group(table, *lines, *([_EXPLANATION] if explain else []))
+    if explain:
+        return Group(table, *lines, "", _conventions(record), *_EXPLANATION)
+    return Group(table, *lines)
+
+
+def _conventions(record: CountRecord) -> Table:
+    table = Table(title="The same network by other conventions", title_justify="left")
+    table.add_column("convention")
+    table.add_column("figure", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("leaves out")
+    for convention in record.conventions:
+        figure = f"{convention.value:,}"
+        table.add_row(convention.name, figure, convention.unit, convention.leaves_out)
+    return table

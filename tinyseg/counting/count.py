@@ -1,6 +1,7 @@
 """Parameters and multiply-accumulates of a network, by fvcore."""
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
+from tinyseg.counting.conventions import ScanSize, conventions, published_macs
 from tinyseg.layers import ToPicture
 from tinyseg.runs.records import CountRecord, Macs, Stage
 from tinyseg.scan import scan_form
@@ -43,9 +45,15 @@ def count(
     example = torch.zeros(*shape)
     network.eval()
     unused = _unused(network, example)  # untraced: here a network may refuse the shape
+    scans: list[ScanSize] = []
+
+    def counted(inputs: list[Any], outputs: list[Any]) -> int:
+        scans.append(_scan_size(inputs))
+        return scan_macs(inputs, outputs)
+
     with _quiet(), scan_form("operator"), torch.no_grad():
         analysis = FlopCountAnalysis(network, example)
-        analysis.set_op_handle(SCAN, scan_macs)
+        analysis.set_op_handle(SCAN, counted)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         by_module = analysis.by_module()
         resizing = _resizing(network, by_module)
@@ -55,16 +63,18 @@ def count(
     if resizing:
         uncounted[_TO_PICTURE] = len(resizing)
     stages = _stages(network, total, by_module, resizing)
+    macs = Macs(fvcore=total - scan, scan=scan, total=total)
     return CountRecord(
         network=name,
         arguments=dict(arguments or {}),
         input=tuple(shape),
         parameters=sum(stage.parameters for stage in stages),
         unused_parameters=unused,
-        macs=Macs(fvcore=total - scan, scan=scan, total=total),
+        macs=macs,
         flops=2 * total,
         stages=stages,
         uncounted=uncounted,
+        conventions=conventions(macs, scans, published_macs(network, example)),
     )
 
 
@@ -76,9 +86,13 @@ def scan_macs(inputs: list[Any], outputs: list[Any]) -> int:
     That is 4 B L D N + 3 B L D; exponentials count 0.
     """
     del outputs
-    batch, length, channels = inputs[0].type().sizes()
-    states = inputs[2].type().sizes()[1]
-    return batch * length * channels * (4 * states + 3)
+    steps, states = _scan_size(inputs)
+    return steps * (4 * states + 3)
+
+
+def _scan_size(inputs: list[Any]) -> ScanSize:
+    steps = math.prod(inputs[0].type().sizes())
+    return ScanSize(steps, states=inputs[2].type().sizes()[1])
 
 
 def _resizing(network: nn.Module, by_module: Mapping[str, float]) -> dict[str, int]:

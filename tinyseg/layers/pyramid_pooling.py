@@ -30,6 +30,7 @@ class PyramidPooling(nn.Module):
                 f"Pyramid pooling takes channels that are a multiple of {max(_SHARES)}, "
                 f"not {channels}."
             )
+        self.pools = nn.ModuleList(nn.AdaptiveAvgPool2d(bins) for bins in _BINS)
         self.conv_layers = nn.ModuleList(
             nn.Conv2d(channels, channels // share, 1) for share in _SHARES
         )
@@ -39,12 +40,12 @@ class PyramidPooling(nn.Module):
         return torch.cat(
             [
                 F.interpolate(
-                    F.relu(conv(F.adaptive_avg_pool2d(x, bins))),
+                    F.relu(conv(pool(x))),
                     size=x.shape[2:],
                     mode="bilinear",
                     align_corners=True,
                 )
-                for bins, conv in zip(_BINS, self.conv_layers, strict=True)
+                for pool, conv in zip(self.pools, self.conv_layers, strict=True)
             ],
             1,
         )

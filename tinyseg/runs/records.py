@@ -333,6 +333,15 @@ class Stage(Value):
     macs: int
 
 
+class Convention(Value):
+    """What a network counts by one convention."""
+
+    name: str = Field(description="with its formula in batch B, length L, channels D, states N")
+    unit: Literal["MACs", "FLOPs"]
+    value: int
+    leaves_out: str
+
+
 class CountRecord(Document):
     """``count.json`` and ``tinyseg count --json``."""
 
@@ -345,6 +354,9 @@ class CountRecord(Document):
     flops: int = Field(description="2 x macs.total")
     stages: list[Stage]
     uncounted: dict[str, int] = Field(description="operators that count as 0, with their calls")
+    conventions: list[Convention] = Field(
+        default=[], description="other publications' figures, to compare with; empty in old files"
+    )
 
 
 # --- artifacts --------------------------------------------------------------------------------
