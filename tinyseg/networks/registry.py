@@ -4,7 +4,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A row of Table I of "Mamba vs SOTA for Vision Tasks", as printed."""
+    """A row of Table I of "Mamba vs SOTA for Vision Tasks", as printed.
+
+    Attributes:
+        parameters_m: millions of parameters.
+        dice: pooled by batch, from 0 to 1.
+        remark: what is wrong with a figure, in one sentence.
+        remark_on: which figure; None means both.
+    """
 
     parameters_m: float
     dice: float
+    remark: str | None = None
+    remark_on: Literal["parameters_m", "dice"] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Network:
         arguments: arguments that make this variant.
         paper: its row in the paper, where it has one.
         unused: parameters that nothing uses, kept because the original has them.
+        note: where its parameters differ from the original's: both numbers, and why.
     """
 
     module: "Callable[..., nn.Module]"
@@ -43,6 +53,7 @@ class Network:
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     paper: PaperRow | None = None
     unused: int = 0
+    note: str | None = None
 
 
 def known(name: str) -> Network:
@@ -72,6 +83,13 @@ def build(name: str, *, in_channels: int = 3, classes: int = 1, **arguments: Any
     return network.module(in_channels=in_channels, classes=classes, **values)
 
 
+def defaults(network: Network) -> dict[str, Any]:
+    """Arguments that a network takes beyond channels and classes, with what they are unless set."""
+    values = {name: parameter.default for name, parameter in _taken(network).items()}
+    values.update(network.arguments)
+    return {name: value for name, value in values.items() if value is not inspect.Parameter.empty}
+
+
 def parse_arguments(name: str, settings: Sequence[str]) -> dict[str, Any]:
     """Reads ``NAME=VALUE`` settings as arguments of a network; values are JSON, or plain words.
 
@@ -93,8 +111,13 @@ def parse_arguments(name: str, settings: Sequence[str]) -> dict[str, Any]:
     return arguments
 
 
+def _taken(network: Network) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(network.module).parameters
+    return {name: p for name, p in parameters.items() if name not in {"in_channels", "classes"}}
+
+
 def _check_names(name: str, network: Network, arguments: Mapping[str, Any]) -> None:
-    taken = set(inspect.signature(network.module).parameters) - {"in_channels", "classes"}
+    taken = _taken(network)
     for argument in arguments:
         if argument not in taken:
             has = f"It has: {', '.join(sorted(taken))}." if taken else "It has none."

@@ -163,12 +163,43 @@ def _variant(paper: PaperRow | None, **arguments: Any) -> Network:
     return Network(ULVMUNet, family="UL-VM-UNet", arguments=arguments, paper=paper)
 
 
-UL_VM_UNET = _variant(PaperRow(parameters_m=0.049, dice=0.79955))
-V1 = _variant(PaperRow(parameters_m=0.20, dice=0.8409), channels=_FIVE_STAGES)
-V2 = _variant(PaperRow(parameters_m=0.042, dice=0.8243), branches=8)
+UL_VM_UNET = _variant(
+    PaperRow(
+        parameters_m=0.049,
+        dice=0.79955,
+        remark="Dice 0.79955 is a misprint of 0.7955: the paper's record has 0.7955457.",
+        remark_on="dice",
+    )
+)
+V1 = _variant(
+    PaperRow(
+        parameters_m=0.20,
+        dice=0.8409,
+        remark="0.20 M is a misprint of 0.217 M.",
+        remark_on="parameters_m",
+    ),
+    channels=_FIVE_STAGES,
+)
+V2 = _variant(
+    PaperRow(
+        parameters_m=0.042,
+        dice=0.8243,
+        remark="0.042 M is truncated: 42,737 round to 0.043 M.",
+        remark_on="parameters_m",
+    ),
+    branches=8,
+)
 V3 = _variant(PaperRow(parameters_m=0.176, dice=0.8109), channels=_FIVE_STAGES, branches=8)
 V4 = _variant(
-    PaperRow(parameters_m=1.1, dice=0.8548), channels=_SIX_STAGES, branches=8, pyramid="all"
+    PaperRow(
+        parameters_m=1.1,
+        dice=0.8548,
+        remark="Dice 0.8548 is truncated: the paper's record has 0.8548675.",
+        remark_on="dice",
+    ),
+    channels=_SIX_STAGES,
+    branches=8,
+    pyramid="all",
 )
 V5 = _variant(PaperRow(parameters_m=0.7, dice=0.8633), channels=_SIX_STAGES, branches=8)
 V6 = _variant(None, channels=_SIX_STAGES, branches=8, pyramid="innermost")

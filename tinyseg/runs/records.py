@@ -512,18 +512,33 @@ class CompareDocument(Document):
     rows: list[dict[str, Any]]
 
 
+class PaperListed(Value):
+    """A network's row in the paper's Table I, as printed."""
+
+    parameters_m: float = Field(description="millions")
+    dice: float = Field(description="pooled by batch, another measure than tinyseg's")
+    remark: str | None = Field(default=None, description="what is wrong with a figure")
+    remark_on: Literal["parameters_m", "dice"] | None = Field(
+        default=None, description="which figure the remark is on; None means both"
+    )
+
+
 class NetworkListed(Value):
-    """One line of ``tinyseg models``."""
+    """One network of ``tinyseg models``."""
 
     name: str
     task: str
     family: str
-    parameters: int
-    paper: dict[str, float] | None
+    parameters: int = Field(description="for three channels and one class")
+    arguments: dict[str, Any] = Field(description="what --set takes, with what holds without it")
+    paper: PaperListed | None
+    note: str | None = Field(
+        default=None, description="where its parameters differ from the original's, and why"
+    )
 
 
 class ModelsDocument(Document):
-    """``tinyseg models --json``."""
+    """``tinyseg models --json``: all networks, or the one that was named."""
 
     networks: list[NetworkListed]
 

@@ -1,0 +1,49 @@
+"""What is known of a network, beside the network itself."""
+
+import pytest
+from torch import nn
+
+from tinyseg.networks import listing, ul_vm_unet
+from tinyseg.networks.registry import Network, defaults
+
+
+@pytest.mark.parametrize(
+    ("name", "on", "says"),
+    [
+        ("UL_VM_UNET", "dice", "misprint of 0.7955:"),
+        ("V1", "parameters_m", "misprint of 0.217 M"),
+        ("V2", "parameters_m", "42,737"),
+        ("V4", "dice", "0.8548675"),
+    ],
+)
+def test_misprinted_and_truncated_figures_have_a_remark(name, on, says):
+    paper = getattr(ul_vm_unet, name).paper
+    assert paper.remark_on == on
+    assert says in paper.remark
+
+
+@pytest.mark.parametrize("name", ["V3", "V5"])
+def test_figures_that_are_right_have_none(name):
+    assert getattr(ul_vm_unet, name).paper.remark is None
+
+
+def test_a_variant_stands_with_its_own_arguments_among_the_defaults():
+    assert defaults(ul_vm_unet.V6) == {
+        "channels": (16, 32, 64, 128, 256, 512),
+        "branches": 8,
+        "pyramid": "innermost",
+        "init": "original",
+        "discretisation": "zoh",
+    }
+
+
+def test_defaults_that_json_does_not_know_are_told_as_text(monkeypatch):
+    def convolution(in_channels=3, classes=1, norm=nn.Identity, sides=(1, 1), **others):
+        return nn.Sequential(norm(), nn.Conv2d(in_channels, classes, sides))
+
+    network = Network(convolution, family="Example", note="4 here, 5 there: no bias there.")
+    monkeypatch.setattr(listing, "known", lambda _: network)
+    monkeypatch.setattr(listing, "build", lambda _: network.module())
+    [listed] = listing.list_networks(["example"]).networks
+    assert listed.arguments == {"norm": str(nn.Identity), "sides": [1, 1]}
+    assert (listed.parameters, listed.paper, listed.note) == (4, None, network.note)
