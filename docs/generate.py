@@ -19,7 +19,7 @@ from tinyseg.runs import records
 DOCS = Path(__file__).parent
 COMMANDS = [
     "train", "evaluate", "predict", "count", "export", "profile", "compare", "models", "demo",
-    "doctor",
+    "doctor", "import",
     "data describe", "data check", "data fetch", "data make",
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from tinyseg.cli.main import Commands, app
 
 COMMANDS = [
     "train", "evaluate", "predict", "count", "export", "profile", "compare", "models", "demo",
-    "doctor",
+    "doctor", "import",
     "data", "data describe", "data check", "data fetch", "data make",
 ]  # fmt: skip
 

@@ -43,8 +43,9 @@ def evaluate(
     """Scores a run or an exported file: Dice and IoU, with intervals and baselines.
 
     A run's scores on its own test part, at its own threshold, are kept in the
-    run as evaluation.json and evaluation.csv; all others are only shown. An
-    exported file is run by its own runtime.
+    run as evaluation.json and evaluation.csv; all others are only shown. Of
+    imported weights, which have no data of their own, those on all of --data
+    are kept. An exported file is run by its own runtime.
 
     Example: tinyseg evaluate runs/ul-vm-unet-phantom-1
     """
@@ -82,14 +83,19 @@ def _is_the_runs_own(
     """Whether these are the scores that stand for a run wherever it is compared."""
     if subject.artifact or subject.run is None or subject.run.record.state == "running":
         return False
-    return chosen.part == "test" and data is None and threshold in (None, subject.threshold)
+    if threshold not in (None, subject.threshold):
+        return False
+    return chosen.part == "all" if subject.data is None else chosen.part == "test" and not data
 
 
 def _warnings(subject: "Subject", chosen: "Chosen") -> list[str]:
     """What a reader must know before believing the scores."""
     if subject.run is None:
         return []
-    record, split = subject.run.record, subject.run.split
+    record = subject.run.record
+    if record.protocol is None:
+        return ["These weights were imported: pictures that may have trained them flatter."]
+    split = subject.run.split
     warnings: list[str] = []
     if record.state != "finished":
         warnings.append(

@@ -64,6 +64,8 @@ def export(
         records = export_all(resolved, names, out=out, check_accuracy=accuracy, progress=progress)
     console.emit(ExportDocument(artifacts=records), view(records))
     require_parity(records)
+    if resolved.run and not resolved.data:
+        console.say("Compared on synthetic pictures and without Dice: the run has no data.")
     console.say(f"Written to {Path(records[0].path).parent}, each with its manifest.")
     console.say(f"Next: tinyseg profile {subject if resolved.run else records[0].path}")
 

@@ -17,6 +17,7 @@ from tinyseg.cli.demo import demo
 from tinyseg.cli.doctor import doctor
 from tinyseg.cli.evaluate import evaluate
 from tinyseg.cli.export import export
+from tinyseg.cli.importing import import_weights
 from tinyseg.cli.models import models
 from tinyseg.cli.predict import predict
 from tinyseg.cli.profile import profile
@@ -84,6 +85,7 @@ app = typer.Typer(
 )
 for command in (train, evaluate, predict, count, export, profile, compare, models, demo, doctor):
     app.command()(command)
+app.command("import")(import_weights)
 app.add_typer(data, name="data")
 
 

@@ -23,7 +23,8 @@ def difference_from(run: Run, reference: Run) -> Estimate:
             "Dice cannot be compared pair by pair.",
             "Train them with the same data, split and seed, or leave one out.",
         )
-    volumes = reference.record.data.groups_are_volumes
+    evaluation = reference.evaluation
+    volumes = evaluation is not None and evaluation.dice.per_volume is not None
     return difference(table, other, groups_are_volumes=volumes)
 
 

@@ -25,6 +25,7 @@ def notes(rows: Sequence[Row], shown: Collection[str]) -> list[str]:
         *_on_measures(scored),
         *_on_different_tests(scored),
         *_on_leaks(scored),
+        *_on_imported(scored),
         *_on_artifacts(rows, shown),
         *_on_timings(rows, timed),
         *(f"{row['run']}: {row['problem']}" for row in rows if row["problem"]),
@@ -47,13 +48,24 @@ def _on_different_tests(scored: Sequence[Row]) -> list[str]:
     tests = sorted({comparable(row) for row in scored})
     sentences: list[str] = []
     if len(tests) > 1:
-        listed = "; ".join(
-            f"{source_name(data)} by {split} at {size}" for data, split, size in tests
-        )
+        listed = "; ".join(_test(*test) for test in tests)
         sentences.append(f"Do not compare Dice between different tests: {listed}.")
     if any(len({row["seed"] for row in scored if comparable(row) == test}) > 1 for test in tests):
         sentences.append("Runs with different seeds were tested on different pictures.")
     return sentences
+
+
+def _test(data: str, split: str, size: int) -> str:
+    name = source_name(data)
+    return f"{f'all of {name}' if split == 'all' else f'{name} by {split}'} at {size}"
+
+
+def _on_imported(scored: Sequence[Row]) -> list[str]:
+    """Of runs alone that were imported are all pictures of their data the test."""
+    imported = [row["run"] for row in scored if row["split"] == "all"]
+    return [
+        f"{', '.join(imported)}: imported, tested on pictures that may have trained it."
+    ] * bool(imported)
 
 
 def _on_leaks(scored: Sequence[Row]) -> list[str]:

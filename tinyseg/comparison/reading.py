@@ -7,7 +7,7 @@ from tinyseg.comparison.columns import FORMATS, TORCH
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation.scores import headline
 from tinyseg.runs import Run
-from tinyseg.runs.records import EvaluationRecord, Manifest, ProfileRecord, RunRecord
+from tinyseg.runs.records import EvaluationRecord, Manifest, ProfileRecord, Protocol, RunRecord
 
 Row = dict[str, Any]
 
@@ -33,6 +33,8 @@ def read_row(run: Run) -> Row:
             row |= {"macs": run.count.macs.total}
         if run.evaluation:
             row |= _from_evaluation(run.evaluation)
+            if run.record.data is None:
+                row |= {"data": run.evaluation.data, "split": run.evaluation.split}
         return row | _from_artifacts(run.manifests) | _from_profiles(run)
     except TinysegError as error:
         return {"run": run.name, "state": "unreadable", "problem": error.message}
@@ -44,12 +46,18 @@ def _from_record(run: Run, record: RunRecord) -> Row:
         "network": record.network,
         "parameters": record.parameters,
         "size": record.preprocessing.size,
-        "split": record.protocol.split,
-        "epochs": record.epochs_done,
-        "data": record.data.source,
-        "seed": record.protocol.seed,
         "state": record.state,
         "problem": record.error,
+        **(_from_training(record, record.protocol) if record.protocol else {}),
+    }
+
+
+def _from_training(record: RunRecord, protocol: Protocol) -> Row:
+    return {
+        "split": protocol.split,
+        "epochs": record.epochs_done,
+        "data": record.data.source if record.data else None,
+        "seed": protocol.seed,
     }
 
 

@@ -40,18 +40,20 @@ def choose_pictures(
         data: other data, as ``--data`` takes them.
 
     Raises:
-        UsageError: there is no run to know a split or data from.
+        UsageError: there is no run to know a split or data from, or it was imported.
         TinysegError: the data are not there.
     """
     from tinyseg.data import open_dataset
 
     part = part or ("all" if data else "test")
-    source = data or (run.record.data.source if run else None)
+    own = run.record.data if run else None
+    source = data or (own.source if own else None)
+    because = f"{run.name} was imported, so" if run else "Without its run's folder,"
     if source is None:
-        raise UsageError("Without its run's folder, nobody knows its data.", "Name some by --data.")
-    if part != "all" and run is None:
+        raise UsageError(f"{because} nobody knows its data.", "Name some by --data.")
+    if part != "all" and own is None:
         raise UsageError(
-            f"Without its run's folder, nobody knows which pictures are the {part} part.",
+            f"{because} nobody knows which pictures are the {part} part.",
             "Leave --split out to score all of --data.",
         )
     dataset = open_dataset(source)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def pictures_of(subject: Subject, progress: Progress, most: int | None = None) -> "Pictures":
-    """Test pictures of a run, with their masks; of fresh weights, which have none, phantom ones.
+    """Test pictures of a run, with their masks; phantom ones of fresh and imported weights.
 
     Args:
         subject: a run or a network.
@@ -26,9 +26,9 @@ def pictures_of(subject: Subject, progress: Progress, most: int | None = None) -
     from tinyseg.data import open_dataset
     from tinyseg.data.cache import load_pictures
 
-    if subject.run:
+    if subject.run and subject.data:
         split = subject.run.split
-        dataset = open_dataset(subject.run.record.data.source)
+        dataset = open_dataset(subject.data.source)
         keys = split.test or split.validation or split.train
     else:
         dataset = open_dataset("phantom")
@@ -41,7 +41,7 @@ def pictures_of(subject: Subject, progress: Progress, most: int | None = None) -
 def inputs_of(subject: Subject, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Pictures (pictures, size, size, channels) as a subject's network takes them.
 
-    A fresh network may want another number of channels than the phantom has; they repeat.
+    Such a network may want another number of channels than the phantom has; they repeat.
     """
     channels = np.arange(subject.in_channels) % images.shape[3]
     return subject.preprocessing.normalise(images[..., channels])

@@ -35,8 +35,8 @@ class Proof:
         inputs: of the pictures that parity is taken on.
         logits: the network's answers to them.
         pictures: all test pictures, and
-        counts: the network's on them; None when accuracy is not asked for, or fresh weights have
-            none.
+        counts: the network's on them; None when accuracy is not asked for, or the weights have no
+            data of their own.
     """
 
     subject: Subject
@@ -50,7 +50,7 @@ class Proof:
         cls, subject: Subject, network: "nn.Module", *, with_accuracy: bool, progress: Progress
     ) -> "Proof":
         """Runs the network over the pictures."""
-        with_accuracy = with_accuracy and subject.run is not None
+        with_accuracy = with_accuracy and subject.data is not None
         most = None if with_accuracy else _PARITY_PICTURES
         pictures = pictures_of(subject, progress, most)
         predict = network_predictor(network)
@@ -69,10 +69,11 @@ class Proof:
         predict = runtime_predictor(artifact, exporter.name)
         found = predict(self.inputs)
         parity = compare(self.logits, found, threshold=self.subject.threshold)
-        if self.counts is None or self.subject.run is None:
+        data = self.subject.data
+        if self.counts is None or data is None:
             return parity, None
         counts = _count(self.subject, predict, self.pictures, _PICTURES_A_CHILD, silent)
-        volumes = self.subject.run.record.data.groups_are_volumes
+        volumes = data.groups_are_volumes
         return parity, accuracy(self.counts, counts, groups_are_volumes=volumes)
 
 

@@ -13,7 +13,7 @@ from tinyseg import plugins
 from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.runs import Run
-from tinyseg.runs.records import Manifest
+from tinyseg.runs.records import DataUsed, Manifest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,6 +56,11 @@ class Subject:
         """Shape of one picture as the network takes it, (1, channels, height, width)."""
         size = self.preprocessing.size
         return (1, self.in_channels, size, size)
+
+    @property
+    def data(self) -> DataUsed | None:
+        """The data of its run; None without a run, and of imported weights."""
+        return self.run.record.data if self.run else None
 
     def network(self) -> "nn.Module":
         """The network in PyTorch, ready for inference: a run's best weights, or fresh ones.
@@ -149,13 +154,14 @@ def resolve(
         preprocessing = Preprocessing(
             size=size, mean=(0.5,) * in_channels, std=(0.5,) * in_channels
         )
-        names = ["foreground"] if classes == 1 else [f"class {n}" for n in range(1, classes + 1)]
+        from tinyseg.networks import class_names
+
         return Subject(
             name=text,
             network_name=text,
             arguments=dict(arguments or {}),
             in_channels=in_channels,
-            classes=names,
+            classes=class_names(classes),
             preprocessing=preprocessing,
             seed=seed,
         )
@@ -179,8 +185,8 @@ def _run(run: Run) -> Subject:
         name=run.name,
         network_name=record.network,
         arguments=record.arguments,
-        in_channels=record.data.channels,
-        classes=record.data.classes,
+        in_channels=record.channels,
+        classes=record.classes,
         preprocessing=record.preprocessing,
         threshold=record.threshold,
         run=run,

@@ -1,6 +1,14 @@
 """The zoo: one family a file, and a registry of names."""
 
-from tinyseg.networks.registry import Network, PaperRow, build, known, parse_arguments
+from tinyseg.networks.importing import import_run
+from tinyseg.networks.registry import (
+    Network,
+    PaperRow,
+    build,
+    class_names,
+    known,
+    parse_arguments,
+)
 from tinyseg.networks.weights import build_recorded, load_network
 
 __all__ = [
@@ -8,6 +16,8 @@ __all__ = [
     "PaperRow",
     "build",
     "build_recorded",
+    "class_names",
+    "import_run",
     "known",
     "load_network",
     "parse_arguments",

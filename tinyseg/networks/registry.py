@@ -90,6 +90,11 @@ def defaults(network: Network) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not inspect.Parameter.empty}
 
 
+def class_names(classes: int) -> list[str]:
+    """Names for classes that nobody named."""
+    return ["foreground"] if classes == 1 else [f"class {n}" for n in range(1, classes + 1)]
+
+
 def parse_arguments(name: str, settings: Sequence[str]) -> dict[str, Any]:
     """Reads ``NAME=VALUE`` settings as arguments of a network; values are JSON, or plain words.
 

@@ -15,8 +15,8 @@ def build_recorded(record: RunRecord) -> "nn.Module":
     """The network that a run's record describes, with fresh weights."""
     return build(
         record.network,
-        in_channels=record.data.channels,
-        classes=len(record.data.classes),
+        in_channels=record.channels,
+        classes=len(record.classes),
         **record.arguments,
     )
 

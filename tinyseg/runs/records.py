@@ -3,9 +3,9 @@
 ``docs/schemas.md`` is made from these classes. Missing is None, never 0 or -1.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tinyseg.data.preprocessing import Preprocessing
 
@@ -90,6 +90,21 @@ class Best(Value):
     measure: Literal["per_volume", "per_image"]
 
 
+Origin = Literal["ultralight-vm-unet", "paper", "plain"]
+
+
+class Imported(Value):
+    """Where the weights of a run come from that was not trained here."""
+
+    file: str
+    sha256: str
+    origin: Origin = Field(description="the code that trained them, which says what pictures were")
+    classes: list[str]
+    channels: int
+    dropped: int = Field(description="tensors of the file left out because they repeat others")
+    notes: list[str] = Field(description="what pictures the weights take, and what origin did else")
+
+
 class RunRecord(Document):
     """``run.json``: what a run is, how it was made and how far it came."""
 
@@ -97,10 +112,11 @@ class RunRecord(Document):
     network: str
     arguments: dict[str, Any]
     parameters: int
-    data: DataUsed
-    protocol: Protocol
+    data: DataUsed | None = Field(description="None of imported weights, like the protocol")
+    protocol: Protocol | None
     preprocessing: Preprocessing
     threshold: float = 0.5
+    imported: Imported | None = None
     command: str
     versions: dict[str, str]
     machine: Machine
@@ -111,6 +127,28 @@ class RunRecord(Document):
     stopped_early: bool = False
     best: Best | None = None
     error: str | None = None
+
+    @property
+    def channels(self) -> int:
+        """Channels of a picture."""
+        return self._known.channels
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, one a channel of the logits."""
+        return self._known.classes
+
+    @property
+    def _known(self) -> DataUsed | Imported:
+        known = self.data or self.imported
+        assert known
+        return known
+
+    @model_validator(mode="after")
+    def _comes_from_somewhere(self) -> Self:
+        if self.imported is None and (self.data is None or self.protocol is None):
+            raise ValueError("a run that was not imported has data and a protocol")
+        return self
 
 
 # --- split.json -------------------------------------------------------------------------------
@@ -312,6 +350,17 @@ class TrainDocument(Document):
     seconds: float = Field(description="of all epochs, validation included")
     best: Best
     evaluation: EvaluationRecord
+
+
+class ImportDocument(Document):
+    """``tinyseg import --json``: the run that weights of other code became."""
+
+    run: str = Field(description="the run's folder")
+    network: str
+    arguments: dict[str, Any]
+    parameters: int
+    preprocessing: Preprocessing
+    imported: Imported
 
 
 # --- count.json -------------------------------------------------------------------------------

@@ -26,10 +26,11 @@ def draw_history(run: Run) -> None:
     epochs = [int(row["epoch"]) for row in rows]
     for name in ("train_loss", "validation_loss"):
         losses.plot(epochs, [float(row[name]) for row in rows], label=name.partition("_")[0])
-    losses.set(xlabel="epoch", ylabel=f"loss ({run.record.protocol.loss})")
-    losses.legend(frameon=False)
-    best = run.record.best
+    best, protocol = run.record.best, run.record.protocol
     assert best is not None
+    assert protocol is not None
+    losses.set(xlabel="epoch", ylabel=f"loss ({protocol.loss})")
+    losses.legend(frameon=False)
     for name, label in (
         ("validation_dice", best.measure.replace("_", " ")),
         ("validation_dice_pooled", "pooled"),

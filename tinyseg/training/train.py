@@ -2,8 +2,6 @@
 
 import math
 import re
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from tinyseg.evaluation import evaluate_run, network_predictor
 from tinyseg.networks import build, build_recorded, load_network
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
-from tinyseg.runs.machine import now, this_machine, versions
+from tinyseg.runs.machine import now, this_command, this_machine, versions
 from tinyseg.runs.records import Machine, Protocol, RunRecord
 from tinyseg.training.batches import training_batches, validation_batches
 from tinyseg.training.module import Segmentation
@@ -89,7 +87,7 @@ def train(
                 data=data_used(dataset),
                 protocol=protocol,
                 preprocessing=Preprocessing(size=protocol.size, mean=mean, std=std),
-                command=_command(),
+                command=this_command(),
                 versions=versions(),
                 machine=_machine(protocol),
                 started=now(),
@@ -111,19 +109,24 @@ def resume(run: Run | str, *, runs: Path = Path("runs"), progress: Progress = si
         progress: as for `train`.
 
     Raises:
-        TinysegError: there is no such run, it is finished, another process is at it, or its data
-            are not what they were.
+        TinysegError: there is no such run, it is finished or was imported, another process is at
+            it, or its data are not what they were.
     """
     torch.set_flush_denormal(True)
     run = Run.open(run, runs) if isinstance(run, str) else run
     with run.locked():
-        record, split = run.record, run.split
+        record = run.record
+        if record.data is None or record.protocol is None:
+            raise TinysegError(
+                f"The run {run.path} was imported, so there is no training to go on with.",
+                "Train anew with --model and --data.",
+            )
         if record.state == "finished":
             raise TinysegError(
                 f"The run {run.path} is finished, after {record.epochs_done} epochs.",
                 "Train anew with more --epochs.",
             )
-        dataset = open_dataset(record.data.source)
+        dataset, split = open_dataset(record.data.source), run.split
         lost = {*split.train, *split.validation, *split.test}.symmetric_difference(dataset.keys)
         if lost:
             raise TinysegError(
@@ -158,11 +161,6 @@ def _name(dataset: Dataset) -> str:
     return re.sub(r"[^\w.-]+", "-", folder)
 
 
-def _command() -> str:
-    program = Path(sys.argv[0]).name
-    return shlex.join(["tinyseg" if program == "__main__.py" else program, *sys.argv[1:]])
-
-
 def _machine(protocol: Protocol) -> Machine:
     gpu = protocol.accelerator == "gpu"
     return this_machine(torch.cuda.get_device_name() if gpu else None)
@@ -183,6 +181,8 @@ def _fit(run: Run, network: nn.Module, pictures: Pictures, progress: Progress) -
 
 def _train_epochs(run: Run, network: nn.Module, pictures: Pictures, progress: Progress) -> None:
     record, split = run.record, run.split
+    assert record.data
+    assert record.protocol
     protocol, volumes = record.protocol, record.data.groups_are_volumes
     if protocol.threads:
         torch.set_num_threads(protocol.threads)
@@ -211,7 +211,8 @@ def _train_epochs(run: Run, network: nn.Module, pictures: Pictures, progress: Pr
 def _finish(run: Run, pictures: Pictures, progress: Progress) -> None:
     """Scores the best weights on the test part, counts the network, draws pictures."""
     record, network = run.record, load_network(run)
-    shape = (1, record.data.channels, record.protocol.size, record.protocol.size)
+    size = record.preprocessing.size
+    shape = (1, record.channels, size, size)
     run.write("count.json", count(network, shape, name=record.network, arguments=record.arguments))
     predictor = network_predictor(network)
     evaluate_run(run, predictor, progress=progress)
