@@ -79,23 +79,25 @@ class SegViT(SegmentationNetwork):
             classes, width, width // 2, heads, len(levels), decoder_depth, dropout
         )
         self.to_picture = ToPicture()
+        # Kept, since TFLite has no operator that makes it.
+        own = torch.eye(classes, classes + 1, dtype=torch.bool)
+        self.register_buffer("_own", own, persistent=False)
 
     def logits(self, x: Tensor) -> Tensor:
         """See `SegmentationNetwork.logits`."""
         height, width = x.shape[2:]
         masks, classes = self.decoder(self.encoder(x))
         masks = masks.unflatten(2, (height // _PATCH, width // _PATCH))
-        return _logit_of_product(self.to_picture(masks, (height, width)), _own_logit(classes))
+        return _logit_of_product(self.to_picture(masks, (height, width)), self._own_logit(classes))
 
+    def _own_logit(self, classes: Tensor) -> Tensor:
+        """Logit of each query's softmax probability of its own class.
 
-def _own_logit(classes: Tensor) -> Tensor:
-    """Logit of each query's softmax probability of its own class.
-
-    Maps (batch, queries, queries + 1), "no object" last, to (batch, queries).
-    """
-    own = torch.eye(*classes.shape[1:], dtype=torch.bool, device=classes.device)
-    others = classes.masked_fill(own, -torch.inf).logsumexp(-1)
-    return (classes * own).sum(-1) - others
+        Maps (batch, queries, queries + 1), "no object" last, to (batch, queries).
+        """
+        own = self.get_buffer("_own")
+        others = classes.masked_fill(own, -torch.inf).logsumexp(-1)
+        return (classes * own).sum(-1) - others
 
 
 def _logit_of_product(masks: Tensor, classes: Tensor) -> Tensor:
