@@ -175,7 +175,7 @@ def test_channels_and_classes_are_those_of_the_weights(tmp_path, name, arguments
             {},
             "ul-vm-unet",
             r"does not fit ul-vm-unet: encoder\S+ is \S+ where \S+ is wanted, and \d+ more like "
-            r"it\. It fits --model ul-vm-unet-v2\.",
+            r"it\. The weights fit --model ul-vm-unet-v2\.",
         ),
         (
             "unet",

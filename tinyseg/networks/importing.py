@@ -154,7 +154,7 @@ def _differing(one: Weights, other: Weights) -> Iterator[tuple[str, int]]:
 
 def _to_rgb(fit: _Fit, model: str, origin: Origin) -> tuple[Weights, list[str]]:
     """The weights as they take RGB, and what is to be known of the pictures they take."""
-    notes = [f"Pictures go in from 0 to {_WHITE[origin]}, in the order of channels they have."]
+    notes = [f"Pictures go in from 0 to {_WHITE[origin]}, their channels as read."]
     if origin == "ultralight-vm-unet":
         notes.append(
             "The origin also stretched each picture so that it reached from 0 to 255; here it is "
@@ -181,7 +181,7 @@ def _misfit(file: Path, model: str, fit: _Fit) -> TinysegError:
     fitting = next((other for other in others if _fits(fit.weights, other)), None)
     return TinysegError(
         f"{file} does not fit {model}: {'; '.join(problems)}.",
-        f"It fits --model {fitting}."
+        f"The weights fit --model {fitting}."
         if fitting
         else "Name another --model, or its arguments by --set.",
     )
