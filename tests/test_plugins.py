@@ -8,7 +8,9 @@ from tinyseg.networks import build
 
 
 def test_built_in_parts_are_entry_points():
-    assert plugins.names("networks") == ["ul-vm-unet", "unet"]
+    variants = [f"ul-vm-unet-v{number}" for number in range(1, 7)]
+    others = ["segformer", "segformer-b0", "segvit", "ul-vm-unet", *variants, "unet"]
+    assert plugins.names("networks") == others
     assert plugins.names("datasets") == ["folder", "lgg", "phantom"]
     assert plugins.names("exporters") == ["onnx", "tflite"]
     assert plugins.names("devices") == ["cpu"]

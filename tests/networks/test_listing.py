@@ -32,6 +32,7 @@ def test_a_variant_stands_with_its_own_arguments_among_the_defaults():
         "channels": (16, 32, 64, 128, 256, 512),
         "branches": 8,
         "pyramid": "innermost",
+        "mixer": "s6",
         "init": "original",
         "discretisation": "zoh",
     }
