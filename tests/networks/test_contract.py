@@ -1,5 +1,7 @@
 """Every registered network keeps the contract that `tinyseg.testing` ships."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -34,8 +36,16 @@ class _Stubborn(nn.Conv2d):
 
 
 class _Forgetful(nn.Conv2d):
+    """Holds what its weights do not: how many were made before it."""
+
+    made = itertools.count()
+
+    def __init__(self, *arguments: int) -> None:
+        super().__init__(*arguments)
+        self.number = next(self.made)
+
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        return super().forward(input) + id(self) % 1000
+        return super().forward(input) + self.number
 
 
 @pytest.mark.parametrize(
