@@ -57,9 +57,7 @@ class MiTSegFormer(SegmentationNetwork):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        check_stages(widths, depths, heads, reductions)
-        if decoder_width < 1:
-            raise UsageError(f"decoder_width should be at least 1, not {decoder_width}.")
+        check_stages(widths, depths, heads, reductions, decoder_width)
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout should be at least 0 and below 1, not {dropout}.")
         last = sum(depths) - 1

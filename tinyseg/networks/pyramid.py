@@ -9,13 +9,18 @@ PATCHES, STRIDES = (7, 3, 3, 3), (4, 2, 2, 2)
 
 
 def check_stages(
-    widths: Sequence[int], depths: Sequence[int], heads: Sequence[int], reductions: Sequence[int]
+    widths: Sequence[int],
+    depths: Sequence[int],
+    heads: Sequence[int],
+    reductions: Sequence[int],
+    decoder_width: int,
 ) -> None:
-    """Checks what each of the four stages is made with.
+    """Checks what each of the four stages is made with, and the width that they are decoded at.
 
     Raises:
         UsageError: not four numbers from 1 on, heads that do not divide their width, or reductions
-            that do not divide 8, 4, 2 and 1, the sides of a picture of 32 pixels in the stages.
+            that do not divide 8, 4, 2 and 1, the sides of a picture of 32 pixels in the stages;
+            a decoder's width below 1.
     """
     given = {"widths": widths, "depths": depths, "heads": heads, "reductions": reductions}
     for name, values in given.items():
@@ -25,3 +30,5 @@ def check_stages(
         raise UsageError(f"heads should divide widths {list(widths)}, not be {list(heads)}.")
     if any(side % reduction for side, reduction in zip((8, 4, 2, 1), reductions, strict=True)):
         raise UsageError(f"reductions should divide 8, 4, 2 and 1, not be {list(reductions)}.")
+    if decoder_width < 1:
+        raise UsageError(f"decoder_width should be at least 1, not {decoder_width}.")

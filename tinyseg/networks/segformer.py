@@ -14,7 +14,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from tinyseg.errors import UsageError
 from tinyseg.layers import ChannelNorm, Residual, ToPicture
 from tinyseg.networks.pyramid import PATCHES, STRIDES, check_stages
 from tinyseg.networks.registry import Network, PaperRow
@@ -54,9 +53,7 @@ class SegFormer(SegmentationNetwork):
         decoder_width: int = 256,
     ) -> None:
         super().__init__()
-        check_stages(widths, depths, heads, reductions)
-        if decoder_width < 1:
-            raise UsageError(f"decoder_width should be at least 1, not {decoder_width}.")
+        check_stages(widths, depths, heads, reductions, decoder_width)
         self.encoder = _Encoder((in_channels, *widths), depths, heads, reductions)
         self.decoder = _Decoder(widths[::-1], decoder_width)
         self.head = _Head(len(widths) * decoder_width, decoder_width, classes)
