@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
+from tinyseg.cli.options import Json, Quiet, RunName, Runs, Set, Verbose
 from tinyseg.runs.records import ImportDocument, Origin
 
 
@@ -35,9 +35,7 @@ def import_weights(
             "--classes", help="Their names, separated by commas.", show_default="foreground"
         ),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Of the run's folder.", show_default="numbered")
-    ] = None,
+    name: RunName = None,
     runs: Runs = Path("runs"),
     json_: Json = False,
     quiet: Quiet = False,

@@ -57,3 +57,6 @@ Threshold = Annotated[
         help="A pixel is foreground from this probability on.",
     ),
 ]
+RunName = Annotated[
+    str | None, typer.Option("--name", help="Of the run's folder.", show_default="numbered")
+]

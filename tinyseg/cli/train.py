@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.options import DATA, Json, Quiet, Runs, Set, Threads, Verbose
+from tinyseg.cli.options import DATA, Json, Quiet, RunName, Runs, Set, Threads, Verbose
 from tinyseg.cli.scores import leak_note, view
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import Augmentation, Protocol, TrainDocument
@@ -94,9 +94,7 @@ def train(
         str | None,
         typer.Option("--resume", metavar="RUN", help="Go on with a training that was cut off."),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Of the run's folder.", show_default="numbered")
-    ] = None,
+    name: RunName = None,
     runs: Runs = Path("runs"),
     json_: Json = False,
     quiet: Quiet = False,
