@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tinyseg.errors import TinysegError
 from tinyseg.exporters.base import Details, Session
-from tinyseg.exporters.onnx_group_norm import group_norm
+from tinyseg.exporters.onnx_norms import group_norm, instance_norm
 from tinyseg.runs.records import Contents
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ class OnnxExporter:
                 opset_version=_OPSET,
                 input_names=[contents.input.name],
                 output_names=[contents.output.name],
-                custom_translation_table={torch.ops.aten.group_norm.default: group_norm},
+                custom_translation_table={
+                    torch.ops.aten.group_norm.default: group_norm,
+                    torch.ops.aten.instance_norm.default: instance_norm,
+                },
                 verbose=False,
             )
         assert program is not None
