@@ -65,3 +65,14 @@ def test_a_network_that_does_not_keep_it_is_told(monkeypatch, kind, check, sente
         monkeypatch.setattr(module, "known", lambda name: Network(one_layer, "Example"))
     with pytest.raises(AssertionError, match=sentence):
         check("it")
+
+
+def test_a_network_for_one_size_has_to_refuse_others(monkeypatch):
+    def careless(in_channels: int = 3, classes: int = 1, size: int = 256) -> nn.Module:
+        return nn.Conv2d(in_channels, classes, 1)
+
+    known = Network(careless, "Example", one_size=True)
+    for module in (testing.networks, registry):
+        monkeypatch.setattr(module, "known", lambda name: known)
+    with pytest.raises(AssertionError, match="to take one size alone, and takes 50x71 too"):
+        takes_any_size("it")

@@ -44,7 +44,8 @@ class Network:
         arguments: arguments that make this variant.
         paper: its row in the paper, where it has one.
         unused: parameters that nothing uses, kept because the original has them.
-        note: where its parameters differ from the original's: both numbers, and why.
+        note: what is to be known of its parameters, such as where they differ from the original's.
+        one_size: takes square pictures of the side alone that its argument ``size`` says.
     """
 
     module: "Callable[..., nn.Module]"
@@ -54,6 +55,7 @@ class Network:
     paper: PaperRow | None = None
     unused: int = 0
     note: str | None = None
+    one_size: bool = False
 
 
 def known(name: str) -> Network:

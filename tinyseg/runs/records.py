@@ -581,9 +581,7 @@ class NetworkListed(Value):
     parameters: int = Field(description="for three channels and one class")
     arguments: dict[str, Any] = Field(description="what --set takes, with what holds without it")
     paper: PaperListed | None
-    note: str | None = Field(
-        default=None, description="where its parameters differ from the original's, and why"
-    )
+    note: str | None = Field(default=None, description="what is to be known of its parameters")
 
 
 class ModelsDocument(Document):

@@ -40,19 +40,27 @@ def gives_logits(name: str, **arguments: Any) -> None:
 
 
 def takes_any_size(name: str, **arguments: Any) -> None:
-    """Sides that are no multiple of anything are taken, by networks for segmentation."""
-    if known(name).task != "segmentation" or "size" in arguments:
+    """Sides that are no multiple of anything are taken, by networks for segmentation.
+
+    One that declares to take one size alone takes any when built for it, and refuses others.
+    """
+    if known(name).task != "segmentation":
         return
-    x = _pictures(*_ODD_SIDES)
-    with torch.no_grad():
-        logits = _fresh(name, arguments).eval()(x)
-    assert logits.shape == _expected(name, x, 1), f"{name} gives logits {tuple(logits.shape)}"
+    for sides in [(side, side) for side in _ODD_SIDES] if known(name).one_size else [_ODD_SIDES]:
+        x = _pictures(*sides)
+        network = _fresh(name, arguments, size=sides[0]).eval()
+        with torch.no_grad():
+            logits = network(x)
+        assert logits.shape == _expected(name, x, 1), f"{name} gives logits {tuple(logits.shape)}"
+        if known(name).one_size:
+            _refuses(name, network, _pictures(*_ODD_SIDES))
 
 
 def takes_any_channels_and_classes(name: str, **arguments: Any) -> None:
     """Pictures of one or of four channels, logits of several classes."""
     for channels in (1, 4):
         x = _pictures(_SIDE, _SIDE, channels)
+        arguments = _sized(name, arguments)
         network = build(name, in_channels=channels, classes=3, **arguments).eval()
         with torch.no_grad():
             logits = network(x)
@@ -103,7 +111,8 @@ def learns(name: str, **arguments: Any) -> None:
 
 def survives_saving(name: str, **arguments: Any) -> None:
     """Weights that are saved and loaded give the same logits, bit for bit."""
-    network, other = _fresh(name, arguments).eval(), build(name, **arguments).eval()
+    network = _fresh(name, arguments).eval()
+    other = build(name, **_sized(name, arguments)).eval()
     x = _pictures(_SIDE, _SIDE)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "weights.safetensors")
@@ -115,7 +124,7 @@ def survives_saving(name: str, **arguments: Any) -> None:
 
 def exports_to_onnx(name: str, **arguments: Any) -> None:
     """The exported file gives what the network gives; raises `ParityError` where it does not."""
-    subject = resolve(name, size=_SIDE, arguments=arguments)
+    subject = resolve(name, size=_SIDE, arguments=_sized(name, arguments))
     with tempfile.TemporaryDirectory() as folder:
         export(subject, ["onnx"], out=Path(folder), check_accuracy=False)
 
@@ -132,9 +141,23 @@ CHECKS: tuple[NetworkCheck, ...] = (
 )
 
 
-def _fresh(name: str, arguments: dict[str, Any]) -> nn.Module:
+def _fresh(name: str, arguments: dict[str, Any], size: int = _SIDE) -> nn.Module:
     torch.manual_seed(0)
-    return build(name, **arguments)
+    return build(name, **_sized(name, arguments, size))
+
+
+def _sized(name: str, arguments: dict[str, Any], size: int = _SIDE) -> dict[str, Any]:
+    """The arguments, with the size of the pictures for a network that has to know it."""
+    return {**arguments, "size": size} if known(name).one_size else arguments
+
+
+def _refuses(name: str, network: nn.Module, x: Tensor) -> None:
+    try:
+        network(x)
+    except UsageError:
+        return
+    sides = "x".join(map(str, x.shape[2:]))
+    raise AssertionError(f"{name} declares to take one size alone, and takes {sides} too")
 
 
 def _pictures(height: int, width: int, channels: int = 3) -> Tensor:
