@@ -66,6 +66,52 @@ def test_every_form_gives_the_same_weights(tmp_path, form):
     assert run.record.imported.dropped == (2 * 129 if form == "repeated" else 0)
 
 
+def doubled(weights: dict) -> dict:
+    """As the code of the paper saves U-Mamba: each block names its layers twice, and the decoder
+    holds the encoder."""
+    named_twice = {
+        **weights,
+        **{n.replace(".conv.", ".all_modules.0."): t for n, t in weights.items()},
+    }
+    encoder = {f"decoder.{n}": t for n, t in named_twice.items() if n.startswith("encoder.")}
+    return {f"module.{n}": t for n, t in {**named_twice, **encoder}.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "values", "dropped"),
+    [("umamba-bot", 171, 27_025_476, 98), ("umamba-bot-pp", 179, 27_288_132, 98)],
+)
+def test_original_u_mambas_are_read(tmp_path, name, tensors, values, dropped):
+    network, file = filled(name), tmp_path / "last.pth"
+    saved_weights = doubled(network.state_dict())
+    assert len(saved_weights) == tensors
+    assert sum(tensor.numel() for tensor in saved_weights.values()) == values
+    torch.save(saved_weights, file)
+    run = import_run(file, name, "paper", size=64, runs=tmp_path / "runs")
+    assert run.record.imported is not None
+    assert run.record.imported.dropped == dropped
+    assert "encoder.stem.convs.0.conv.weight was turned" in run.record.imported.notes[-1]
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        found, expected = load_network(run)(x), network(x.flip(1))
+    assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet18-seg", "resnet50-seg"])
+def test_original_resnets_are_read(tmp_path, name):
+    """With running means, which are weights too."""
+    network = filled(name)
+    for key, value in network.state_dict().items():
+        if key.endswith("running_mean"):
+            value.normal_(std=0.1)
+    file = saved(tmp_path / "last.pth", network, "parallel")
+    run = import_run(file, name, "paper", size=64, runs=tmp_path / "runs")
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        found, expected = load_network(run)(x), network(x.flip(1))
+    assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-4, abs=1e-4)
+
+
 def test_safetensors_are_read_too(tmp_path):
     network, file = filled("unet", **SMALL), tmp_path / "best.safetensors"
     save_file(network.state_dict(), file)
