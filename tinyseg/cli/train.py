@@ -81,6 +81,16 @@ def train(
         int, typer.Option("--seed", min=0, help="Of split, weights, order and augmentation.")
     ] = _DEFAULT.seed,
     settings: Set = [],  # noqa: B006  (typer copies it)
+    encoder_weights: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder-weights",
+            metavar="FILE|imagenet",
+            show_default="random",
+            help="What a ResNet's encoder starts from: a file with torchvision's names, or "
+            "imagenet, which is downloaded. The run says which.",
+        ),
+    ] = None,
     accelerator: Annotated[
         Literal["auto", "cpu", "gpu"],
         typer.Option("--accelerator", help="By default a GPU where there is one."),
@@ -139,6 +149,7 @@ def train(
             accelerator=accelerator,
             precision=precision,
             threads=threads,
+            encoder_weights=encoder_weights,
         )
         from tinyseg.networks import parse_arguments
         from tinyseg.training import train as train_network

@@ -1,5 +1,6 @@
 """The zoo: one family a file, and a registry of names."""
 
+from tinyseg.networks.encoder_weights import EncoderWeights, start_encoder
 from tinyseg.networks.importing import import_run
 from tinyseg.networks.registry import (
     Network,
@@ -12,6 +13,7 @@ from tinyseg.networks.registry import (
 from tinyseg.networks.weights import build_recorded, load_network
 
 __all__ = [
+    "EncoderWeights",
     "Network",
     "PaperRow",
     "build",
@@ -21,4 +23,5 @@ __all__ = [
     "known",
     "load_network",
     "parse_arguments",
+    "start_encoder",
 ]

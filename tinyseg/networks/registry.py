@@ -14,6 +14,8 @@ from tinyseg.errors import UsageError
 if TYPE_CHECKING:
     from torch import nn
 
+    from tinyseg.networks.encoder_weights import EncoderWeights
+
 
 @dataclass(frozen=True)
 class PaperRow:
@@ -46,6 +48,7 @@ class Network:
         unused: parameters that nothing uses, kept because the original has them.
         note: what is to be known of its parameters, such as where they differ from the original's.
         one_size: takes square pictures of the side alone that its argument ``size`` says.
+        encoder_weights: weights of other code that its ``encoder`` can start from.
     """
 
     module: "Callable[..., nn.Module]"
@@ -56,6 +59,7 @@ class Network:
     unused: int = 0
     note: str | None = None
     one_size: bool = False
+    encoder_weights: "EncoderWeights | None" = None
 
 
 def known(name: str) -> Network:

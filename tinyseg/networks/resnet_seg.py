@@ -20,10 +20,14 @@ from tinyseg.layers.resnet import (
     initialise_resnet,
     resnet_stages,
 )
+from tinyseg.networks.encoder_weights import EncoderWeights
 from tinyseg.networks.registry import Network, PaperRow
 from tinyseg.networks.segmentation import SegmentationNetwork
 
 Block = Literal["basic", "bottleneck"]
+
+# What torchvision calls the encoder's layers.
+_LAYERS = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
 
 
 class ResNetSeg(SegmentationNetwork):
@@ -90,7 +94,21 @@ def _decoder(widths: Sequence[int]) -> Iterator[nn.Module]:
         yield nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
 
 
-RESNET18 = Network(ResNetSeg, family="ResNet", paper=PaperRow(parameters_m=13.9, dice=0.8648))
+def _in_torchvision(name: str) -> str:
+    place, _, rest = name.partition(".")
+    return f"{_LAYERS[place]}.{rest}"
+
+
+def _imagenet(file: str) -> EncoderWeights:
+    return EncoderWeights(f"https://download.pytorch.org/models/{file}", _in_torchvision, "fc.")
+
+
+RESNET18 = Network(
+    ResNetSeg,
+    family="ResNet",
+    paper=PaperRow(parameters_m=13.9, dice=0.8648),
+    encoder_weights=_imagenet("resnet18-f37072fd.pth"),
+)
 RESNET50 = Network(
     ResNetSeg,
     family="ResNet",
@@ -100,4 +118,5 @@ RESNET50 = Network(
         "decoder_channels": (512, 256, 128),
     },
     paper=PaperRow(parameters_m=42.9, dice=0.8672),
+    encoder_weights=_imagenet("resnet50-0676ba61.pth"),
 )

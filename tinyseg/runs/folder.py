@@ -96,6 +96,11 @@ class Run:
         return self.path / "weights" / "last.ckpt"
 
     @property
+    def encoder_start(self) -> Path:
+        """What the encoder starts from, where that came from a file; gone after the training."""
+        return self.path / "weights" / "encoder-start.safetensors"
+
+    @property
     def pictures(self) -> Path:
         """Where pictures go."""
         return self.path / "pictures"

@@ -80,6 +80,9 @@ class Protocol(Value):
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     threads: int | None = None
+    encoder_weights: str | None = Field(
+        default=None, description="a file, or imagenet; None starts the encoder at random"
+    )
 
 
 class Best(Value):
@@ -88,6 +91,13 @@ class Best(Value):
     epoch: int
     dice: float
     measure: Literal["per_volume", "per_image"]
+
+
+class EncoderStart(Value):
+    """Weights of other code that the encoder started a training from."""
+
+    source: str = Field(description="the file as it was named, or where it was downloaded from")
+    sha256: str
 
 
 Origin = Literal["ultralight-vm-unet", "paper", "plain"]
@@ -117,6 +127,7 @@ class RunRecord(Document):
     preprocessing: Preprocessing
     threshold: float = 0.5
     imported: Imported | None = None
+    encoder_start: EncoderStart | None = Field(default=None, description="None: at random")
     command: str
     versions: dict[str, str]
     machine: Machine

@@ -17,12 +17,13 @@ from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.data.sample import Dataset
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation import evaluate_run, network_predictor
-from tinyseg.networks import build, build_recorded, load_network
+from tinyseg.networks import build, build_recorded, load_network, start_encoder
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now, this_command, this_machine, versions
 from tinyseg.runs.records import Machine, Protocol, RunRecord
 from tinyseg.training.batches import training_batches, validation_batches
+from tinyseg.training.encoder_start import keep_start, take_start
 from tinyseg.training.module import Segmentation
 from tinyseg.training.pictures import draw_history, draw_samples
 from tinyseg.training.recorder import Recorder
@@ -41,7 +42,8 @@ def train(
 ) -> Run:
     """Trains a network into a new run folder and evaluates it on the test part.
 
-    On the CPU equal protocols and threads give equal weights, bit for bit.
+    On the CPU equal protocols, threads and files of ``encoder_weights`` give equal weights, bit for
+    bit.
 
     Args:
         model: a network's name.
@@ -50,11 +52,11 @@ def train(
         arguments: of the network.
         runs: where run folders are.
         name: of the run's folder; by default model, data and a number.
-        progress: told while pictures are read, during training and evaluation.
+        progress: told while files are read, during training and evaluation.
 
     Raises:
         UsageError: no such model, argument or shares, or a size the network does not take.
-        TinysegError: data that cannot be read, or a loss that is no number.
+        TinysegError: data or ``encoder_weights`` that cannot be read, or a loss that is no number.
     """
     torch.set_flush_denormal(True)  # before any thread starts, so that all inherit it
     protocol, arguments = protocol or Protocol(), dict(arguments or {})
@@ -62,6 +64,8 @@ def train(
     torch.manual_seed(protocol.seed)
     network = build(model, in_channels=dataset.channels, classes=len(dataset.classes), **arguments)
     _try(network, dataset.channels, protocol.size)
+    source = protocol.encoder_weights
+    start = start_encoder(network, model, source, progress) if source is not None else None
     pictures = load_pictures(dataset, dataset.keys, protocol.size, progress)
     split = make_split(
         dataset,
@@ -77,6 +81,8 @@ def train(
     run = Run.create(runs, f"{model}-{_name(dataset)}", name)
     with run.locked():
         run.write("split.json", split.model_copy(update={"leaks": leaks}))
+        if start:
+            keep_start(run, network)
         run.write(
             "run.json",
             RunRecord(
@@ -87,6 +93,7 @@ def train(
                 data=data_used(dataset),
                 protocol=protocol,
                 preprocessing=Preprocessing(size=protocol.size, mean=mean, std=std),
+                encoder_start=start,
                 command=this_command(),
                 versions=versions(),
                 machine=_machine(protocol),
@@ -137,6 +144,8 @@ def resume(run: Run | str, *, runs: Path = Path("runs"), progress: Progress = si
         protocol = record.protocol
         torch.manual_seed(protocol.seed)
         network = build_recorded(record)
+        if record.encoder_start and not run.last_checkpoint.is_file():
+            take_start(run, network)
         pictures = load_pictures(dataset, dataset.keys, protocol.size, progress)
         run.update(state="running", error=None)
         _fit(run, network, pictures, progress)
@@ -205,6 +214,7 @@ def _train_epochs(run: Run, network: nn.Module, pictures: Pictures, progress: Pr
             )
         except SystemExit as ended:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from ended
+    run.encoder_start.unlink(missing_ok=True)
     run.update(stopped_early=len(recorder.history) < protocol.epochs)
 
 
