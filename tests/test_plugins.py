@@ -9,8 +9,9 @@ from tinyseg.networks import build
 
 def test_built_in_parts_are_entry_points():
     variants = [f"ul-vm-unet-v{number}" for number in range(1, 7)]
+    for_classes = ["resnet50", "resnet9", "vim", "vit"]
     others = ["segformer", "segformer-b0", "segvit", "ul-vm-unet", *variants, "unet"]
-    assert plugins.names("networks") == others
+    assert plugins.names("networks") == sorted([*for_classes, *others])
     assert plugins.names("datasets") == ["folder", "lgg", "phantom"]
     assert plugins.names("exporters") == ["onnx", "tflite"]
     assert plugins.names("devices") == ["cpu"]
