@@ -9,9 +9,10 @@ from tinyseg.networks import build
 
 def test_built_in_parts_are_entry_points():
     variants = [f"ul-vm-unet-v{number}" for number in range(1, 7)]
+    for_classes = ["resnet50", "resnet9", "vim", "vit"]
     mamba = ["ul-vm-unet", *variants, "umamba-bot", "umamba-bot-pp", "umamba-enc"]
     others = ["resnet18-seg", "resnet50-seg", "segformer", "segformer-b0", "segvit", *mamba, "unet"]
-    assert plugins.names("networks") == others
+    assert plugins.names("networks") == sorted([*for_classes, *others])
     assert plugins.names("datasets") == ["folder", "lgg", "phantom"]
     assert plugins.names("exporters") == ["onnx", "tflite"]
     assert plugins.names("devices") == ["cpu"]

@@ -8,8 +8,8 @@ from tests.command import tinyseg
 from tinyseg.runs.records import CountRecord
 
 
-def shown(*options: str, width: int = 80) -> str:
-    done = tinyseg("count", "ul-vm-unet", *options, environment={"COLUMNS": str(width)})
+def shown(*options: str, subject: str = "ul-vm-unet", width: int = 80) -> str:
+    done = tinyseg("count", subject, *options, environment={"COLUMNS": str(width)})
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -37,3 +37,23 @@ def test_the_document_has_them_either_way():
     assert documents[0] == documents[1]
     record = CountRecord.model_validate_json(documents[0])
     assert record.conventions[-1].value == 60_240_000
+
+
+@pytest.mark.parametrize(
+    ("subject", "options", "shape", "parameters"),
+    [
+        ("ul-vm-unet", [], (1, 3, 256, 256), 49_457),
+        ("vim", [], (1, 3, 32, 32), 1_832_980),
+        ("resnet9", ["--input", "1x1x16x48", "--classes", "10"], (1, 1, 16, 48), 6_571_978),
+    ],
+)
+def test_a_network_has_a_usual_size_and_number_of_classes(subject, options, shape, parameters):
+    record = CountRecord.model_validate_json(shown("--json", *options, subject=subject))
+    assert (record.network, record.input, record.parameters) == (subject, shape, parameters)
+    assert sum(stage.macs for stage in record.stages) == record.macs.total > 0
+
+
+def test_a_side_that_patches_do_not_fill_is_a_wrong_usage():
+    done = tinyseg("count", "vim", "--input", "1x3x32x30")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "multiples of 4, not 32x30" in done.stderr

@@ -38,6 +38,10 @@ def test_the_table_marks_what_the_paper_misprints(width):
     assert row.replace("│", " ").split()[-3:] == ["49,457", "0.049", "0.79955*"]
     [row] = [line for line in lines if "│ unet " in line]
     assert row.replace("│", " ").split()[-3:] == ["7,765,985", "7.8", "0.8929"]
+    [row] = [line for line in lines if "│ vim " in line]
+    assert row.replace("│", " ").split()[-2:] == ["classification", "1,832,980"]
+    said = "Parameters: three channels, one class (segmentation), 100 classes (classification)."
+    assert said in " ".join(line.strip() for line in lines)
     assert f"* ul-vm-unet: {REMARK}" in " ".join(line.strip() for line in lines)
 
 

@@ -30,6 +30,23 @@ def test_equals_pytorch_s(heads: int, itself: bool):
     torch.testing.assert_close(scores.softmax(-1) @ value, by_pytorch)
 
 
+def test_heads_may_be_of_any_width_and_without_bias():
+    torch.manual_seed(0)
+    layer, x = Attention(6, 4, head_width=5, bias=False).double(), torch.randn(2, 7, 6).double()
+    assert set(layer.state_dict()) == {
+        "query.weight",
+        "key.weight",
+        "value.weight",
+        "projection.weight",
+        "projection.bias",
+    }
+    query, key, value = (split(layer(x), 4) for layer in (layer.query, layer.key, layer.value))
+    assert query.shape == (2, 4, 7, 5)
+    by_pytorch = F.scaled_dot_product_attention(query, key, value)
+    expected = layer.projection(torch.cat(by_pytorch.unbind(1), -1))
+    torch.testing.assert_close(layer(x), expected)
+
+
 @pytest.mark.parametrize("heads", [0, 5])
 def test_heads_that_do_not_divide_are_refused(heads: int):
     with pytest.raises(UsageError, match=f"heads should divide a width of 12, which {heads} does"):

@@ -88,8 +88,9 @@ def test_every_form_gives_the_same(mixer, form):
 @every_mixer
 def test_networks_and_layers_are_built_with_it(mixer):
     kind = type(make_mixer(mixer, 8))
-    layers = (build("ul-vm-unet", mixer=mixer), ParallelVisionMamba(8, 8, 2, mixer=mixer))
-    for layer in (*layers, MambaBlock(8, mixer=mixer)):
+    networks = (build("ul-vm-unet", mixer=mixer), build("vim", mixer=mixer))
+    layers = (ParallelVisionMamba(8, 8, 2, mixer=mixer), MambaBlock(8, mixer=mixer))
+    for layer in (*networks, *layers):
         found = [type(m) for m in layer.modules() if isinstance(m, Mamba)]
         assert set(found) == {kind}
 

@@ -120,6 +120,27 @@ def test_safetensors_are_read_too(tmp_path):
         assert torch.equal(tensor, network.state_dict()[name])
 
 
+def test_vision_mamba_calls_its_way_back_otherwise(tmp_path):
+    arguments = {"width": 16, "depth": 2, "convolution": "causal", "class_token": True}
+    network, file = filled("vim", **arguments), tmp_path / "vim.pth"
+    theirs = {
+        re.sub(r"back\.(conv1d|x_proj|dt_proj|A|D)", r"\1_b", name): weight
+        for name, weight in network.state_dict().items()
+    }
+    assert {f"layers.1.mixer.{name}" for name in (
+        "conv1d_b.weight", "conv1d_b.bias", "x_proj_b.weight", "dt_proj_b.weight",
+        "dt_proj_b.bias", "A_b_log", "D_b", "A_log", "D",
+    )} <= set(theirs)  # fmt: skip
+    assert {
+        "cls_token", "pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias",
+        "layers.0.norm.weight", "norm_f.weight", "head.weight", "head.bias",
+    } <= set(theirs)  # fmt: skip
+    torch.save({"model": theirs}, file)
+    run = import_run(file, "vim", "plain", arguments=arguments, size=32, runs=tmp_path)
+    for name, weight in load_network(run).state_dict().items():
+        assert torch.equal(weight, network.state_dict()[name]), name
+
+
 def test_the_published_check_values_come_out(tmp_path):
     file = saved(tmp_path / "best.pth", filled("ul-vm-unet"), "parallel")
     run = import_run(file, "ul-vm-unet", "plain", size=64, runs=tmp_path)

@@ -53,7 +53,7 @@ def test_defaults_that_json_does_not_know_are_told_as_text(monkeypatch):
 
     network = Network(convolution, family="Example", note="4 here, 5 there: no bias there.")
     monkeypatch.setattr(listing, "known", lambda _: network)
-    monkeypatch.setattr(listing, "build", lambda _: network.module())
+    monkeypatch.setattr(listing, "build", lambda _, **shape: network.module(**shape))
     [listed] = listing.list_networks(["example"]).networks
     assert listed.arguments == {"norm": str(nn.Identity), "sides": [1, 1]}
     assert (listed.parameters, listed.paper, listed.note) == (4, None, network.note)

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from tinyseg.cli import console
+from tinyseg.cli.fresh import Classes
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import CountRecord
@@ -28,9 +29,14 @@ _EXPLANATION = (
 def count(
     subject: Annotated[str, typer.Argument(help="A network's name, or a run.")],
     input_shape: Annotated[
-        str, typer.Option("--input", help="Batch x channels x height x width.")
-    ] = "1x3x256x256",
-    classes: Annotated[int, typer.Option("--classes", min=1, help="Channels of the logits.")] = 1,
+        str | None,
+        typer.Option(
+            "--input",
+            show_default="1x3x256x256, or 1x3x32x32 to classify",
+            help="Batch x channels x height x width.",
+        ),
+    ] = None,
+    classes: Classes = None,
     settings: Set = [],  # noqa: B006  (typer copies it)
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what counts, here and by other conventions.")
@@ -44,22 +50,24 @@ def count(
 
     Example: tinyseg count ul-vm-unet --input 1x3x128x128
     """
-    shape = _shape(input_shape)
+    given = _shape(input_shape) if input_shape else None
     from tinyseg.counting import count as count_network
     from tinyseg.exporters.subject import resolve
-    from tinyseg.networks import parse_arguments
+    from tinyseg.networks import known, parse_arguments
 
     arguments = parse_arguments(subject, settings) if settings else {}
-    resolved = resolve(
-        subject,
-        runs=runs,
-        size=shape[2],
-        classes=classes,
-        in_channels=shape[1],
-        arguments=arguments,
-    )
-    name = resolved.run.record.network if resolved.run else subject
-    used = resolved.run.record.arguments if resolved.run else arguments
+    resolved = resolve(subject, runs=runs)
+    network = known(resolved.network_name)
+    shape = given or (1, resolved.in_channels, network.size, network.size)
+    if not resolved.run:
+        resolved = resolve(
+            subject,
+            runs=runs,
+            classes=classes or network.classes,
+            in_channels=shape[1],
+            arguments=arguments,
+        )
+    name, used = resolved.network_name, resolved.arguments
     record = count_network(resolved.network(), shape, name=name, arguments=used)
     console.emit(record, _view(record, explain))
 

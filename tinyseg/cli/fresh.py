@@ -14,13 +14,19 @@ SubjectName = Annotated[str, typer.Argument(metavar="SUBJECT", show_default=Fals
 Size = Annotated[
     int | None,
     typer.Option(
-        "--size", min=1, show_default="256", help="Side of a network's input; a run has its own."
+        "--size",
+        min=1,
+        show_default="256, or 32 to classify",
+        help="Side of a network's input; a run has its own.",
     ),
 ]
 Classes = Annotated[
     int | None,
     typer.Option(
-        "--classes", min=1, show_default="1", help="Classes of a network; a run has its own."
+        "--classes",
+        min=1,
+        show_default="1, or 100 to classify",
+        help="Classes of a network; a run has its own.",
     ),
 ]
 InChannels = Annotated[
@@ -54,12 +60,14 @@ def resolve_subject(
         UsageError: it is nothing known, or a run or artifact, which nobody can shape any more.
     """
     from tinyseg.exporters import resolve
-    from tinyseg.networks import parse_arguments
+    from tinyseg.networks import known, parse_arguments
 
     given = {"size": size, "classes": classes, "in_channels": in_channels, "seed": seed}
     shape = {name: value for name, value in given.items() if value is not None}
     subject = resolve(text, runs=runs)
     if subject.run is None and subject.artifact is None:
+        network = known(text)
+        shape = {"size": network.size, "classes": network.classes, **shape}
         return resolve(text, runs=runs, arguments=parse_arguments(text, settings), **shape)
     options = [f"--{name.replace('_', '-')}" for name in shape] + ["--set"] * bool(settings)
     if options:

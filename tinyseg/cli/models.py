@@ -51,14 +51,16 @@ def _table(document: ModelsDocument) -> RenderableType:
         for network in document.networks
         if network.paper and network.paper.remark
     ]
-    return Group(table, f"{_PAPER}.", *map(Text, remarks))
+    return Group(table, f"{_counted(document.networks)}. {_PAPER}.", *map(Text, remarks))
 
 
 def _whole(network: NetworkListed) -> RenderableType:
     table = Table(title=network.name, title_justify="left", show_header=False)
     table.add_row("family", network.family)
     table.add_row("task", network.task)
-    table.add_row("parameters", f"{network.parameters:,} for three channels and one class")
+    table.add_row(
+        "parameters", f"{network.parameters:,} for three channels and {_classes(network.classes)}"
+    )
     paper = network.paper
     if paper:
         parameters, dice = (figure.strip() for figure in _printed(paper))
@@ -72,6 +74,16 @@ def _whole(network: NetworkListed) -> RenderableType:
     if network.note:
         notes.append(network.note)
     return Group(table, *([f"{_PAPER}."] if paper else []), *map(Text, notes))
+
+
+def _counted(networks: list[NetworkListed]) -> str:
+    kinds = sorted({(network.task, network.classes) for network in networks}, reverse=True)
+    each = ", ".join(f"{_classes(classes)} ({task})" for task, classes in kinds)
+    return f"Parameters: three channels, {each}"
+
+
+def _classes(count: int) -> str:
+    return "one class" if count == 1 else f"{count} classes"
 
 
 def _printed(paper: PaperListed) -> tuple[str, str]:

@@ -17,20 +17,31 @@ class Attention(nn.Module):
         width: features of a token.
         heads: parts of the features that attend for themselves.
         dropout: of the attention weights, in training.
+        head_width: features of a head; by default the heads share the token's.
+        bias: whether queries, keys and values have one.
 
     Raises:
-        UsageError: heads that do not divide the width.
+        UsageError: heads that do not divide the width, where they share it.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        dropout: float = 0.0,
+        *,
+        head_width: int | None = None,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
-        if width < 1 or heads < 1 or width % heads:
+        if width < 1 or heads < 1 or (head_width is None and width % heads):
             raise UsageError(f"heads should divide a width of {width}, which {heads} does not.")
+        inner = heads * head_width if head_width else width
         self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
-        self.projection = nn.Linear(width, width)
+        self.query = nn.Linear(width, inner, bias)
+        self.key = nn.Linear(width, inner, bias)
+        self.value = nn.Linear(width, inner, bias)
+        self.projection = nn.Linear(inner, width)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from tinyseg.layers.mamba import Convolution
 from tinyseg.layers.mixers import Mixer, make_mixer
 from tinyseg.scan import Discretisation
 
@@ -16,11 +17,13 @@ class MambaBlock(nn.Module):
     Args:
         width: features of a token.
         states: states a channel.
-        kernel: taps of the causal convolution.
+        kernel: taps of the convolution.
         expand: inner channels over width.
         discretisation: ``zoh`` or ``euler``; see `Mamba`.
         mixer: which scan the layer has; see `Mixer`.
         eps: added to the mean square.
+        convolution: ``causal`` or ``grid``; see `Mamba`.
+        bidirectional: scan forwards and backwards; see `Mamba`.
 
     Raises:
         UsageError: as `make_mixer`.
@@ -35,11 +38,15 @@ class MambaBlock(nn.Module):
         discretisation: Discretisation = "zoh",
         mixer: Mixer = "s6",
         eps: float = 1e-5,
+        convolution: Convolution = "causal",
+        bidirectional: bool = False,
     ) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(width, eps=eps)
-        self.mixer = make_mixer(mixer, width, states, kernel, expand, discretisation)
+        self.mixer = make_mixer(
+            mixer, width, states, kernel, expand, discretisation, convolution, bidirectional
+        )
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Maps (batch, length, width) to the same shape."""
+        """Maps (batch, length, width), or (batch, height, row, width), to the same shape."""
         return tokens + self.mixer(self.norm(tokens))

@@ -1,6 +1,6 @@
 """What may stand in the place of the selective scan, to measure what it is worth.
 
-All keep the rest of a Mamba layer: its projections, the causal convolution, skip and gate.
+All keep the rest of a Mamba layer: its projections, the convolution, skip and gate.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
-from tinyseg.layers.mamba import Mamba, fresh_steps, log_of_integers
+from tinyseg.layers.mamba import Convolution, Mamba, fresh_steps, log_of_integers
 from tinyseg.scan import Discretisation, scan_sequence
 
 #: ``s6`` is Mamba's own scan; ``s4`` one whose step sizes, B and C do not depend on the input;
@@ -29,23 +29,28 @@ def make_mixer(
     kernel: int = 4,
     expand: int = 2,
     discretisation: Discretisation = "zoh",
+    convolution: Convolution = "causal",
+    bidirectional: bool = False,
 ) -> Mamba:
-    """A layer over (batch, length, width).
+    """A layer over (batch, length, width), or (batch, height, row, width) on a grid.
 
     Args:
         mixer: which scan it has.
         width: features of a token.
         states: states a channel.
-        kernel: taps of the causal convolution.
+        kernel: taps of the convolution.
         expand: inner channels over width.
         discretisation: ``zoh`` or ``euler``; see `Mamba`.
+        convolution: ``causal`` or ``grid``; see `Mamba`.
+        bidirectional: scan forwards and backwards.
 
     Raises:
         UsageError: no such mixer, or as `Mamba`.
     """
     if mixer not in get_args(Mixer):
         raise UsageError(f"mixer should be 's6', 's4', 'ssd' or 'none', not '{mixer}'.")
-    return _LAYERS[mixer](width, states, kernel, expand, discretisation)
+    layer = _LAYERS[mixer]
+    return layer(width, states, kernel, expand, discretisation, convolution, bidirectional)
 
 
 class TimeInvariantMamba(Mamba):
@@ -105,7 +110,7 @@ class HeadwiseMamba(Mamba):
 
 
 class UnmixedMamba(Mamba):
-    """Mamba without a scan: tokens meet in the causal convolution alone.
+    """Mamba without a scan: tokens meet in the convolution alone.
 
     Arguments are those of `Mamba`; there is nothing to discretise but by ``zoh``.
 

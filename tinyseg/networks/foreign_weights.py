@@ -21,6 +21,8 @@ _WRAPPERS = ("model_state_dict", "state_dict", "model")
 _PARALLEL = "module."
 #: U-Mamba's blocks register each layer twice, and its decoder holds the encoder.
 _REPEATED = re.compile(r"all_modules|^decoder\.encoder\.")
+#: What Vision Mamba's way back has, which here lies in a `Mamba` of its own.
+_WAY_BACK = re.compile(r"mixer\.(conv1d|x_proj|dt_proj|A|D)_b(?=[._]|$)")
 
 
 def read_weights(path: Path) -> Weights:
@@ -64,6 +66,7 @@ def with_own_names(weights: Weights, names: Collection[str]) -> tuple[Weights, l
     """
     if all(name.startswith(_PARALLEL) for name in weights):
         weights = {name.removeprefix(_PARALLEL): tensor for name, tensor in weights.items()}
+    weights = {_WAY_BACK.sub(r"mixer.back.\1", name): weight for name, weight in weights.items()}
     repeated = [name for name in weights if name not in names and _REPEATED.search(name)]
     return {name: weights[name] for name in weights if name not in repeated}, repeated
 

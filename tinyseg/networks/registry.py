@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tinyseg.networks.encoder_weights import EncoderWeights
 
 
+Task = Literal["segmentation", "classification"]
+
+
 @dataclass(frozen=True)
 class PaperRow:
     """A row of Table I of "Mamba vs SOTA for Vision Tasks", as printed.
@@ -40,9 +43,12 @@ class Network:
 
     Attributes:
         module: called with ``in_channels``, ``classes`` and the arguments; its result maps
-            (batch, in_channels, height, width) to logits (batch, classes, height, width).
+            (batch, in_channels, height, width) to logits (batch, classes, height, width), or
+            (batch, classes) where the task is classification.
         family: the architecture it belongs to.
         task: what its logits are for.
+        size: side of a picture, where nobody says.
+        classes: channels of the logits, where nobody says.
         arguments: arguments that make this variant.
         paper: its row in the paper, where it has one.
         unused: parameters that nothing uses, kept because the original has them.
@@ -53,7 +59,9 @@ class Network:
 
     module: "Callable[..., nn.Module]"
     family: str
-    task: str = "segmentation"
+    task: Task = "segmentation"
+    size: int = 256
+    classes: int = 1
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     paper: PaperRow | None = None
     unused: int = 0

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
-from tinyseg.layers import Attention, AttentionToMask, Residual, ToPicture
+from tinyseg.layers import AttentionToMask, ToPicture, transformer_block
 from tinyseg.networks.registry import Network
 from tinyseg.networks.segmentation import SegmentationNetwork
 
@@ -122,7 +122,9 @@ class _Encoder(nn.Module):
         self.levels = tuple(levels)
         self.patches = nn.Conv2d(in_channels, width, _PATCH, _PATCH)
         self.position = nn.Parameter(torch.empty(1, width, side, side))
-        self.blocks = nn.ModuleList(_block(width, heads) for _ in range(depth))
+        inner = _EXPANSION * width
+        blocks = (transformer_block(width, heads, inner, eps=_EPS) for _ in range(depth))
+        self.blocks = nn.ModuleList(blocks)
         nn.init.trunc_normal_(self.position, std=0.02)
         for module in self.blocks.modules():
             if isinstance(module, nn.Linear):
@@ -141,15 +143,6 @@ class _Encoder(nn.Module):
             if number in self.levels:
                 features.insert(0, x)
         return features
-
-
-def _block(width: int, heads: int) -> nn.Sequential:
-    wide = _EXPANSION * width
-    mix = (nn.Linear(width, wide), nn.GELU(), nn.Linear(wide, width))
-    return nn.Sequential(
-        Residual(nn.Sequential(nn.LayerNorm(width, _EPS), Attention(width, heads))),
-        Residual(nn.Sequential(nn.LayerNorm(width, _EPS), *mix)),
-    )
 
 
 SEGVIT = Network(SegViT, family="SegViT")

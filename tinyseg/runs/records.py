@@ -589,7 +589,8 @@ class NetworkListed(Value):
     name: str
     task: str
     family: str
-    parameters: int = Field(description="for three channels and one class")
+    parameters: int = Field(description="for three channels and that many classes")
+    classes: int = Field(default=1, description="of the network, where nobody says")
     arguments: dict[str, Any] = Field(description="what --set takes, with what holds without it")
     paper: PaperListed | None
     note: str | None = Field(default=None, description="what is to be known of its parameters")
