@@ -62,7 +62,7 @@ def finished_run(
     pictures = load_pictures(dataset, dataset.keys, size)
     protocol = Protocol(size=size, epochs=1, validation_share=0.2, test_share=0.4, seed=seed)
     split = make_split(
-        dataset, pictures.has_foreground, by="patient", seed=seed,
+        dataset, pictures.strata_by_key, by="patient", seed=seed,
         validation_share=protocol.validation_share, test_share=protocol.test_share,
     )  # fmt: skip
     mean, std = pictures.part(split.train).mean_std()

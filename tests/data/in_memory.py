@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseg.data.sample import Sample
+from tinyseg.runs.records import Task
 
 
 @dataclass
@@ -15,7 +16,9 @@ class InMemory:
 
     masks: Mapping[str, NDArray[np.uint8]]
     kind: str = "in-memory"
+    task: Task = "segmentation"
     layout: str | None = None
+    test_keys: Sequence[str] = ()
     classes: Sequence[str] = ("spot",)
     channels: int = 3
     groups_are_volumes: bool = True

@@ -18,18 +18,18 @@ def test_order_groups_and_foreground_are_the_keys_own():
     pictures = load_pictures(DATASET, keys, 10)
     assert (len(pictures), pictures.keys) == (10, keys)
     assert pictures.groups == [key.partition("-")[0] for key in keys]
-    assert pictures.has_foreground == {key: bool(MASKS[key].any()) for key in keys}
+    assert pictures.strata_by_key == {key: int(MASKS[key].any()) for key in keys}
     assert pictures.images.shape == (10, 10, 10, 3)
     for place, key in enumerate(keys):
-        assert np.array_equal(pictures.masks_by_key[key], pictures.masks[place])
-        assert pictures.masks[place][5].tolist() == MASKS[key][2].tolist()
+        assert np.array_equal(pictures.labels_by_key[key], pictures.labels[place])
+        assert pictures.labels[place][5].tolist() == MASKS[key][2].tolist()
 
 
 def test_foreground_is_that_of_the_file_even_where_shrinking_loses_it():
     mask = np.zeros((64, 64), np.uint8)
     mask[3, 3] = 1
     pictures = load_pictures(InMemory({"a-1": mask}), ["a-1"], 8)
-    assert (pictures.masks.any(), pictures.foreground.tolist()) == (False, [True])
+    assert (pictures.labels.any(), pictures.strata.tolist()) == (False, [1])
 
 
 def test_a_part_is_a_copy_in_its_own_order():

@@ -31,7 +31,7 @@ def test_counts_by_hand():
 def test_the_split_is_the_one_that_training_makes(by):
     dataset = InMemory(MASKS)
     options = {"by": by, "seed": 2, "validation_share": 0.3, "test_share": 0.2}
-    split = make_split(dataset, {key: bool(m.any()) for key, m in MASKS.items()}, **options)
+    split = make_split(dataset, {key: int(m.any()) for key, m in MASKS.items()}, **options)
     described = describe_data(dataset, **options).split
     assert described is not None
     for part in described.parts:

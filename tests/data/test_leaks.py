@@ -59,12 +59,12 @@ def test_slices_of_volumes_leak_as_much_as_measured_on_real_ones():
     dataset = open_dataset("phantom:patients=8")
     pictures = load_pictures(dataset, dataset.keys, 128)
     options = {"seed": 0, "validation_share": 0.15, "test_share": 0.15}
-    by_image = make_split(dataset, pictures.has_foreground, by="image", **options)
-    by_patient = make_split(dataset, pictures.has_foreground, by="patient", **options)
-    leaks = audit_leaks(dataset, by_image, pictures.masks_by_key)
+    by_image = make_split(dataset, pictures.strata_by_key, by="image", **options)
+    by_patient = make_split(dataset, pictures.strata_by_key, by="patient", **options)
+    leaks = audit_leaks(dataset, by_image, pictures.labels_by_key)
     assert [leak.part for leak in leaks] == ["validation", "test"]
     for leak in leaks:
         assert leak.shared_groups == leak.groups
         assert leak.neighbour_dice_median is not None
         assert 0.7 < leak.neighbour_dice_median < 0.92
-    assert audit_leaks(dataset, by_patient, pictures.masks_by_key) == []
+    assert audit_leaks(dataset, by_patient, pictures.labels_by_key) == []

@@ -31,14 +31,14 @@ def test_files_read_as_lgg_hold_the_phantoms_pixels(tmp_path):
     assert (dataset.kind, dataset.keys) == ("lgg", made.keys)
     for key in list(made.keys)[::6]:
         assert np.array_equal(dataset.read(key).image, made.read(key).image)
-        assert np.array_equal(dataset.read(key).mask, made.read(key).mask)
+        assert np.array_equal(dataset.read(key).labels, made.read(key).labels)
     problems = check_data(str(tmp_path / "files")).problems
     assert [problem for problem in problems if problem.severity != "note"] == []
 
 
 def test_files_are_compressed_tiffs_that_others_read(tmp_path):
     made = make_phantom(tmp_path / "files", patients=1)
-    key = next(key for key in made.keys if made.read(key).mask.any())
+    key = next(key for key in made.keys if made.read(key).labels.any())
     with Image.open(tmp_path / "files" / "phantom_001" / f"{key}.tif") as picture:
         assert (picture.info["compression"], picture.mode) == ("tiff_adobe_deflate", "RGB")
         assert np.array_equal(np.asarray(picture), made.read(key).image)

@@ -23,7 +23,7 @@ def test_the_same_seed_gives_the_same_pixels():
     for key in ("phantom_001_3", "phantom_002_12"):
         one, other = PhantomDataset(2, 5).read(key), PhantomDataset(9, 5).read(key)
         assert np.array_equal(one.image, other.image)
-        assert np.array_equal(one.mask, other.mask)
+        assert np.array_equal(one.labels, other.labels)
 
 
 def test_another_seed_gives_other_pixels():
@@ -68,7 +68,7 @@ def test_it_is_a_dataset_of_volumes():
     sample = dataset.read(dataset.keys[0])
     assert (sample.key, sample.group) == ("phantom_001_1", "phantom_001")
     assert (sample.image.shape, sample.image.dtype) == ((256, 256, 3), np.uint8)
-    assert (sample.mask.shape, sample.mask.dtype) == ((256, 256), np.uint8)
+    assert (sample.labels.shape, sample.labels.dtype) == ((256, 256), np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_its_source_opens_it_again(text, patients, source):
 
 def figures_of_patient(samples) -> dict[str, list[float]]:
     """What is measured on one volume; slices in order."""
-    masks = np.stack([sample.mask for sample in samples])
+    masks = np.stack([sample.labels for sample in samples])
     marked = np.flatnonzero(masks.any(axis=(1, 2)))
     volume = np.stack([sample.image for sample in samples])
     found: dict[str, list[float]] = {
@@ -105,7 +105,7 @@ def figures_of_patient(samples) -> dict[str, list[float]]:
     middle = range(len(samples) // 4, len(samples) * 3 // 4, 3)
     distinct = not any(np.array_equal(volume[..., FLAIR], volume[..., c]) for c in (0, 2))
     for place in middle:
-        image, mask = samples[place].image, samples[place].mask
+        image, mask = samples[place].image, samples[place].labels
         head = head_mask(image)
         inner = inside(head, INNER)
         add(found, "head", head.mean())

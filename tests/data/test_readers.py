@@ -70,7 +70,7 @@ def test_real_volumes_are_whole_and_in_order(shared_data):
     assert open_dataset(dataset.source).keys == dataset.keys
     patient = [key for key in dataset.keys if dataset.group(key) == "TCGA_DU_7300_19910814"]
     assert patient == [f"TCGA_DU_7300_19910814_{number}" for number in range(1, 37)]
-    marked = [dataset.read(key).mask.any() for key in patient]
+    marked = [dataset.read(key).labels.any() for key in patient]
     places = np.flatnonzero(marked)
     assert (len(places), places[-1] - places[0]) == (9, 8)  # one unbroken run
 
@@ -80,7 +80,7 @@ def test_real_slices_as_jpeg_have_the_same_masks(shared_data):
     assert len(jpeg.keys) == 3532
     for key in list(tiff.keys)[::60]:
         one, other = tiff.read(key), jpeg.read(key)
-        assert np.array_equal(one.mask, other.mask)
+        assert np.array_equal(one.labels, other.labels)
         assert np.abs(one.image.astype(int) - other.image.astype(int)).mean() < 3
 
 
@@ -92,7 +92,7 @@ def test_masks_called_as_their_pictures(shared_data):
         with Image.open(shared_data / "dsb2018" / "images" / f"{key}.png") as picture:
             assert picture.mode == "RGBA"
             assert np.array_equal(sample.image, np.asarray(picture.convert("RGB")))
-        assert sample.mask.any()
+        assert sample.labels.any()
         assert dataset.group(key) == key
 
 
@@ -101,7 +101,7 @@ def test_masks_with_a_suffix_and_another_format(shared_data):
     assert len(dataset.keys) == 40
     sample = dataset.read(dataset.keys[0])
     with Image.open(shared_data / "ph2" / "masks" / f"{sample.key}_segmentation.png") as mask:
-        assert np.array_equal(sample.mask, np.asarray(mask) // 255)
+        assert np.array_equal(sample.labels, np.asarray(mask) // 255)
 
 
 def test_the_suffix_of_most_masks_counts(tmp_path):

@@ -24,7 +24,7 @@ def volumes(marked: int, empty: int, slices: int = 3) -> InMemory:
 
 
 def split(dataset, by="patient", seed=0, validation=0.15, test=0.15) -> SplitRecord:
-    foreground = {key: bool(mask.any()) for key, mask in dataset.masks.items()}
+    foreground = {key: int(mask.any()) for key, mask in dataset.masks.items()}
     return make_split(
         dataset, foreground, by=by, seed=seed, validation_share=validation, test_share=test
     )

@@ -30,6 +30,8 @@ class Drawn:
     """Two patients of three slices; the middle one has a tumour, the first a bright speck."""
 
     kind = "drawn"
+    task = "segmentation"
+    test_keys = ()
     keys = tuple(f"{group}-{number}" for group in "ab" for number in range(3))
     classes = ("tumour",)
     channels = 3
@@ -62,7 +64,7 @@ def test_every_baseline_scores_the_pictures_of_the_part():
     dataset = Drawn()
     pictures = load_pictures(dataset, ["a-1", "b-0"], 64)
     scores = baselines(dataset, pictures)
-    share = pictures.masks[0].mean()
+    share = pictures.labels[0].mean()
     assert list(scores) == ["nothing", "everything", "threshold"]
     assert scores["nothing"].per_image.mean == 0.5
     assert scores["everything"].per_image.mean == pytest.approx(2 * share / (1 + share) / 2)

@@ -24,7 +24,7 @@ def test_a_predictor_that_finds_the_bright_is_scored_by_hand():
         bright, pictures, PREPROCESSING, subject="bright", part="test", data="drawn",
         classes=["tumour"], groups_are_volumes=True, batch_size=2,
     )  # fmt: skip
-    tumour = int(pictures.masks[0].sum())
+    tumour = int(pictures.labels[0].sum())
     scalp = int((pictures.images[1, ..., 1] == 100).sum())
     table, record = evaluation.table, evaluation.record
     assert table.tp.tolist() == [tumour, 0, tumour]

@@ -98,7 +98,7 @@ def test_parity_and_dice_hold_for_fresh_inferences(exported_runs, run, format_):
     assert parity.mean_abs <= parity.max_abs
 
     labels = decide(probabilities(found), THRESHOLD)
-    masks = [record.preprocessing.resize_mask(sample.mask) for sample in samples]
+    masks = [record.preprocessing.resize_mask(sample.labels) for sample in samples]
     volumes = {sample.group for sample in samples}
     by_hand = []
     for volume in sorted(volumes):

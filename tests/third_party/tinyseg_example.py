@@ -12,7 +12,7 @@ from tinyseg.exporters import Details, Session
 from tinyseg.networks import Network
 from tinyseg.profiles import Request, Target
 from tinyseg.runs.machine import this_machine
-from tinyseg.runs.records import Contents, Latency, Memory, Noise, ProfileRecord
+from tinyseg.runs.records import Contents, Latency, Memory, Noise, ProfileRecord, Task
 
 
 def _threshold(in_channels: int = 3, classes: int = 1, taps: int = 1) -> nn.Module:
@@ -37,8 +37,10 @@ class Discs:
     """Four pictures of a disc."""
 
     kind: ClassVar[str] = "discs"
+    task: ClassVar[Task] = "segmentation"
     layout: ClassVar[str | None] = "discs.txt"
     keys = ("a", "b", "c", "d")
+    test_keys = ()
     classes = ("disc",)
     channels = 3
     groups_are_volumes = False

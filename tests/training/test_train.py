@@ -164,7 +164,7 @@ def seen_by_the_network(
     protocol = Protocol(augment=augment)
     module = Segmentation(network, protocol, preprocessing, pictures, False, 0.5)
     module.log = lambda *_, **__: None
-    batch = torch.from_numpy(pictures.images), torch.from_numpy(pictures.masks)
+    batch = torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels)
     torch.manual_seed(0)
     module.training_step(batch, 0)
     with torch.no_grad():

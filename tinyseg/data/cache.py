@@ -15,34 +15,35 @@ from tinyseg.progress import Progress, silent
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures and masks of one size.
+    """Pictures of one size with their labels.
 
     Attributes:
         images: uint8, (pictures, size, size, channels).
-        masks: uint8 of 0 and 1, (pictures, size, size).
+        labels: uint8, (pictures, size, size) of pixels, or (pictures,) of whole pictures.
         keys: a key a picture.
         groups: a group a picture.
-        foreground: bool, (pictures,): whether the mask had any foreground before it was resized.
+        strata: (pictures,): what every part of a split should have its share of, whether there was
+            any foreground (1 or 0) before the mask was resized, or the label of the picture.
     """
 
     images: NDArray[np.uint8]
-    masks: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
     keys: list[str]
     groups: list[str]
-    foreground: NDArray[np.bool_]
+    strata: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
-    def has_foreground(self) -> dict[str, bool]:
-        """Whether the mask of each key has any foreground, as `make_split` wants it."""
-        return dict(zip(self.keys, self.foreground.tolist(), strict=True))
+    def strata_by_key(self) -> dict[str, int]:
+        """The stratum of each key, as `make_split` wants them."""
+        return dict(zip(self.keys, self.strata.tolist(), strict=True))
 
     @property
-    def masks_by_key(self) -> dict[str, NDArray[np.uint8]]:
-        """The mask of each key, as `audit_leaks` wants them."""
-        return dict(zip(self.keys, self.masks, strict=True))
+    def labels_by_key(self) -> dict[str, NDArray[np.uint8]]:
+        """The labels of each key, as `audit_leaks` wants them."""
+        return dict(zip(self.keys, self.labels, strict=True))
 
     def part(self, keys: Sequence[str]) -> "Pictures":
         """The pictures of some keys, in their order, copied."""
@@ -50,10 +51,10 @@ class Pictures:
         rows = [places[key] for key in keys]
         return Pictures(
             self.images[rows],
-            self.masks[rows],
+            self.labels[rows],
             list(keys),
             [self.groups[row] for row in rows],
-            self.foreground[rows],
+            self.strata[rows],
         )
 
     def mean_std(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -79,16 +80,17 @@ def load_pictures(
         TinysegError: a file is missing or corrupt, or a mask's size is not its picture's.
     """
     images = np.empty((len(keys), size, size, dataset.channels), np.uint8)
-    masks = np.empty((len(keys), size, size), np.uint8)
-    foreground = np.empty(len(keys), np.bool_)
+    pixels = (size, size) if dataset.task == "segmentation" else ()
+    labels = np.empty((len(keys), *pixels), np.uint8)
+    strata = np.empty(len(keys), np.int64)
 
     def load(place: int) -> None:
         sample = dataset.read(keys[place])
         images[place] = resize_image(sample.image, (size, size))
-        masks[place] = resize_mask(sample.mask, (size, size))
-        foreground[place] = sample.mask.any()
+        labels[place] = resize_mask(sample.labels, (size, size)) if pixels else sample.labels
+        strata[place] = sample.labels.any() if pixels else sample.labels
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(load, range(len(keys))), start=1):
             progress("Reading pictures", done, len(keys), "")
-    return Pictures(images, masks, list(keys), [dataset.group(key) for key in keys], foreground)
+    return Pictures(images, labels, list(keys), [dataset.group(key) for key in keys], strata)

@@ -95,7 +95,7 @@ def _check_samples(dataset: Dataset, progress: Progress) -> CheckDocument:
         except TinysegError as error:
             problems.append(Problem.error(key, error.message))
         else:
-            if sample.image.shape[:2] != sample.mask.shape:
+            if sample.image.shape[:2] != sample.labels.shape:
                 problems.append(Problem.error(key, "has a mask of another size"))
         progress("Reading pictures", done, len(dataset.keys), "")
     return CheckDocument(source=dataset.source, images=len(dataset.keys), problems=problems)

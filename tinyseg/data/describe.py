@@ -85,14 +85,14 @@ def describe_data(
 
 
 def _look(sample: Sample, channel: int | None, *, keep_mask: bool) -> _Look:
-    height, width = sample.mask.shape
-    area = int(sample.mask.sum())
+    height, width = sample.labels.shape
+    area = int(sample.labels.sum())
     ratio = noise = None
     if channel is not None and area >= _TUMOUR:
         plane, head = sample.image[:, :, channel], head_mask(sample.image)
-        ratio = contrast(plane, sample.mask, head)
+        ratio = contrast(plane, sample.labels, head)
         noise = noise_level(plane, inside(head, _INNER))
-    mask = resize_mask(sample.mask, _AUDIT_SIZE) if keep_mask else None
+    mask = resize_mask(sample.labels, _AUDIT_SIZE) if keep_mask else None
     return _Look(f"{width}x{height}", height * width, area, ratio, noise, mask)
 
 
@@ -122,7 +122,7 @@ def _describe_split(
         return None
     split = make_split(
         dataset,
-        {key: look.area > 0 for key, look in looks.items()},
+        {key: int(look.area > 0) for key, look in looks.items()},
         by=by,
         seed=seed,
         validation_share=validation_share,

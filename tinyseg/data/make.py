@@ -38,7 +38,7 @@ def make_phantom(
             patient = temporary / sample.group
             patient.mkdir(exist_ok=True)
             _write(patient / f"{key}.tif", sample.image)
-            _write(patient / f"{key}_mask.tif", sample.mask * np.uint8(255))
+            _write(patient / f"{key}_mask.tif", sample.labels * np.uint8(255))
             progress("Writing slices", done, len(dataset.keys), "")
     return dataset
 

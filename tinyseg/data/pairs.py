@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from tinyseg.data.pictures import read_pair
 from tinyseg.data.sample import Sample
 from tinyseg.errors import TinysegError
-from tinyseg.runs.records import Problem
+from tinyseg.runs.records import Problem, Task
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class PairedFiles(ABC):
     """
 
     kind: ClassVar[str]
+    task: ClassVar[Task] = "segmentation"
+    test_keys: Sequence[str] = ()
 
     def __init__(self, source: str, pairs: Sequence[Pair]) -> None:
         self.pairs = {pair.key: pair for pair in pairs}

@@ -12,6 +12,7 @@ from tinyseg.data.phantom_patient import draw_patient
 from tinyseg.data.phantom_volume import Volume
 from tinyseg.data.sample import Sample
 from tinyseg.errors import UsageError
+from tinyseg.runs.records import Task
 
 _FLAIR = 1
 _DEFAULTS = {"patients": 40, "seed": 0}
@@ -33,7 +34,9 @@ class PhantomDataset:
     """
 
     kind: ClassVar[str] = "phantom"
+    task: ClassVar[Task] = "segmentation"
     layout: ClassVar[str | None] = None
+    test_keys: Sequence[str] = ()
     classes: Sequence[str] = ("tumour",)
     channels = 3
     groups_are_volumes = True

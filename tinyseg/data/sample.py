@@ -7,32 +7,37 @@ from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseg.runs.records import Task
+
 
 class Sample(NamedTuple):
-    """A picture with its mask.
+    """A picture with its labels.
 
     Attributes:
         image: uint8, (height, width, channels).
-        mask: uint8, (height, width), 0 background, 1 the class.
+        labels: uint8, (height, width), a label a pixel, 0 background, n the n-th class; or (), one
+            for the whole picture, n the class after n others.
         key: unique name within the dataset.
         group: what must not be torn apart by a split, such as the patient.
     """
 
     image: NDArray[np.uint8]
-    mask: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
     key: str
     group: str
 
 
 @runtime_checkable
 class Dataset(Protocol):
-    """Pictures with masks, read one by one.
+    """Pictures with labels, read one by one.
 
     Attributes:
         kind: the name it is registered under.
+        task: what networks learn from it: a label a pixel, or one a picture.
         layout: what a folder of this kind looks like, for messages; None where none is needed.
         keys: all keys; within a group in the order of the volume, where groups are volumes.
-        classes: names of the foreground classes.
+        test_keys: the keys that its makers chose for the test; empty where they chose none.
+        classes: names of the foreground classes, or of all classes of whole pictures.
         channels: channels of every picture.
         groups_are_volumes: whether a group's pictures are slices of one volume, in order.
         source: what `open_dataset` opens it with again, ``KIND:FOLDER`` for those in folders.
@@ -40,8 +45,10 @@ class Dataset(Protocol):
     """
 
     kind: ClassVar[str]
+    task: ClassVar[Task]
     layout: ClassVar[str | None]
     keys: Sequence[str]
+    test_keys: Sequence[str]
     classes: Sequence[str]
     channels: int
     groups_are_volumes: bool
@@ -71,7 +78,7 @@ class Dataset(Protocol):
         ...
 
     def read(self, key: str) -> Sample:
-        """Reads one picture with its mask.
+        """Reads one picture with its labels.
 
         Raises:
             TinysegError: a file is missing, corrupt, or the mask's size is not the picture's.

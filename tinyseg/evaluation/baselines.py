@@ -89,13 +89,13 @@ def threshold_volume(
 
 
 def _constant(pictures: "Pictures", label: int) -> ImageCounts:
-    return _table(pictures, np.full_like(pictures.masks, label))
+    return _table(pictures, np.full_like(pictures.labels, label))
 
 
 def _threshold(
     dataset: "Dataset", pictures: "Pictures", channel: int, progress: Progress
 ) -> ImageCounts:
-    labels = np.zeros_like(pictures.masks)
+    labels = np.zeros_like(pictures.labels)
     places = {key: place for place, key in enumerate(pictures.keys)}
     groups = set(pictures.groups)
     volumes: dict[str, list[str]] = {group: [] for group in sorted(groups)}
@@ -122,7 +122,7 @@ def _read_volume(dataset: "Dataset", keys: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def _table(pictures: "Pictures", labels: NDArray[np.uint8]) -> ImageCounts:
-    tp, fp, fn = count_pixels(labels, pictures.masks)
+    tp, fp, fn = count_pixels(labels, pictures.labels)
     return ImageCounts(list(pictures.keys), list(pictures.groups), tp, fp, fn)
 
 

@@ -56,7 +56,7 @@ def count_images(
         batch = slice(start, start + batch_size)
         logits = predictor(preprocessing.normalise(pictures.images[batch]))
         labels = decide(probabilities(logits), threshold)
-        counts.append(count_pixels(labels, pictures.masks[batch]))
+        counts.append(count_pixels(labels, pictures.labels[batch]))
         progress("Evaluating", min(start + batch_size, total), total, "")
     tp, fp, fn = np.concatenate(counts, axis=1)
     return ImageCounts(list(pictures.keys), list(pictures.groups), tp, fp, fn)

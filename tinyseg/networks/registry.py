@@ -10,14 +10,12 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from tinyseg import plugins
 from tinyseg.errors import UsageError
+from tinyseg.runs.records import Task
 
 if TYPE_CHECKING:
     from torch import nn
 
     from tinyseg.networks.encoder_weights import EncoderWeights
-
-
-Task = Literal["segmentation", "classification"]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tinyseg.data.preprocessing import Preprocessing
 
 Part = Literal["train", "validation", "test"]
+Task = Literal["segmentation", "classification"]
 
 
 class Value(BaseModel):

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tinyseg.data.cache import Pictures
 
-#: uint8 pictures (batch, height, width, channels) and masks (batch, height, width).
+#: uint8 pictures (batch, height, width, channels) and labels (batch, height, width) or (batch,).
 Batch = tuple[Tensor, Tensor]
 
 
@@ -42,14 +42,14 @@ class Shuffled(Sampler[int]):
 class _InMemory(Dataset[Batch]):
     def __init__(self, pictures: Pictures) -> None:
         self.images = torch.from_numpy(pictures.images)
-        self.masks = torch.from_numpy(pictures.masks)
+        self.labels = torch.from_numpy(pictures.labels)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         """A whole batch by one indexing each; PyTorch's loader calls it."""
-        return self.images[rows], self.masks[rows]
+        return self.images[rows], self.labels[rows]
 
 
 def training_batches(pictures: Pictures, batch_size: int, seed: int) -> DataLoader[Batch]:

@@ -48,7 +48,7 @@ def draw_samples(run: Run, predictor: Predictor, pictures: Pictures) -> None:
     As ``samples.png``: pictures evenly spread over those with foreground, or over all.
     """
     record = run.record
-    rows = np.flatnonzero(pictures.foreground)
+    rows = np.flatnonzero(pictures.strata)
     rows = rows if len(rows) else np.arange(len(pictures))
     rows = rows[np.linspace(0, len(rows) - 1, min(_SAMPLES, len(rows))).round().astype(int)]
     logits = predictor(record.preprocessing.normalise(pictures.images[rows]))
@@ -58,7 +58,7 @@ def draw_samples(run: Run, predictor: Predictor, pictures: Pictures) -> None:
         figure.subplots(1, len(rows), squeeze=False)[0], rows, found, strict=True
     ):
         axes.imshow(_visible(pictures.images[row]))
-        for labels, colour in ((pictures.masks[row], "#00c060"), (mask, "#ff00ff")):
+        for labels, colour in ((pictures.labels[row], "#00c060"), (mask, "#ff00ff")):
             if labels.any() and not labels.all():
                 axes.contour(labels, [0.5], colors=colour, linewidths=1)
         axes.set_title(pictures.keys[row][-_LONGEST:], fontsize=6)

@@ -69,13 +69,13 @@ def train(
     pictures = load_pictures(dataset, dataset.keys, protocol.size, progress)
     split = make_split(
         dataset,
-        pictures.has_foreground,
+        pictures.strata_by_key,
         by=protocol.split,
         seed=protocol.seed,
         validation_share=protocol.validation_share,
         test_share=protocol.test_share,
     )
-    leaks = audit_leaks(dataset, split, pictures.masks_by_key)
+    leaks = audit_leaks(dataset, split, pictures.labels_by_key)
     protocol = settle(protocol, protocol.epochs * _batches(len(split.train), protocol))
     mean, std = pictures.part(split.train).mean_std()
     run = Run.create(runs, f"{model}-{_name(dataset)}", name)
