@@ -30,7 +30,7 @@ def test_a_dataset_of_somebody_else(tmp_path):
     (tmp_path / "discs.txt").touch()
     dataset = open_dataset(str(tmp_path))
     assert dataset.kind == "discs"
-    assert dataset.read("b").labels.sum() > dataset.read("a").mask.sum()
+    assert dataset.read("b").labels.sum() > dataset.read("a").labels.sum()
 
 
 @pytest.mark.usefixtures("third_party")

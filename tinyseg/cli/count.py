@@ -63,7 +63,7 @@ def count(
         resolved = resolve(
             subject,
             runs=runs,
-            classes=classes or network.classes,
+            classes=classes,
             in_channels=shape[1],
             arguments=arguments,
         )

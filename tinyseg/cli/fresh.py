@@ -60,14 +60,12 @@ def resolve_subject(
         UsageError: it is nothing known, or a run or artifact, which nobody can shape any more.
     """
     from tinyseg.exporters import resolve
-    from tinyseg.networks import known, parse_arguments
+    from tinyseg.networks import parse_arguments
 
     given = {"size": size, "classes": classes, "in_channels": in_channels, "seed": seed}
     shape = {name: value for name, value in given.items() if value is not None}
     subject = resolve(text, runs=runs)
     if subject.run is None and subject.artifact is None:
-        network = known(text)
-        shape = {"size": network.size, "classes": network.classes, **shape}
         return resolve(text, runs=runs, arguments=parse_arguments(text, settings), **shape)
     options = [f"--{name.replace('_', '-')}" for name in shape] + ["--set"] * bool(settings)
     if options:

@@ -27,8 +27,14 @@ def import_weights(
     ],
     settings: Set = [],  # noqa: B006  (typer copies it)
     size: Annotated[
-        int, typer.Option("--size", min=8, help="Side that pictures are resized to, pixels.")
-    ] = 256,
+        int | None,
+        typer.Option(
+            "--size",
+            min=8,
+            show_default="256, or 32 to classify",
+            help="Side that pictures are resized to, pixels.",
+        ),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(

@@ -100,6 +100,7 @@ def data_used(dataset: Dataset) -> DataUsed:
     """A dataset in few words, as a run's record holds it."""
     return DataUsed(
         kind=dataset.kind,
+        task=dataset.task,
         source=dataset.source,
         images=len(dataset.keys),
         groups=len({dataset.group(key) for key in dataset.keys}),

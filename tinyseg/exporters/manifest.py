@@ -22,9 +22,10 @@ _PACKAGES = (
 
 def contents_of(subject: Subject) -> Contents:
     """What somebody needs to know to run an artifact made from a subject."""
-    shape = subject.input_shape
+    shape, pixels = subject.input_shape, subject.task == "segmentation"
     return Contents(
         tinyseg=tinyseg.__version__,
+        task=subject.task,
         network=subject.network_name,
         arguments=dict(subject.arguments),
         run=subject.run.name if subject.run else None,
@@ -37,9 +38,9 @@ def contents_of(subject: Subject) -> Contents:
         ),
         output=Tensor(
             name="logits",
-            shape=[1, len(subject.classes), *shape[2:]],
+            shape=[1, len(subject.classes), *(shape[2:] if pixels else ())],
             dtype="float32",
-            layout="NCHW",
+            layout="NCHW" if pixels else "NC",
             meaning="logits; their sigmoid (one class) or softmax is the probability",
         ),
         preprocessing=subject.preprocessing,

@@ -13,7 +13,7 @@ from tinyseg import plugins
 from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.runs import Run
-from tinyseg.runs.records import DataUsed, Manifest
+from tinyseg.runs.records import DataUsed, Manifest, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +30,7 @@ class Subject:
         network_name: the network's registered name.
         arguments: the network's arguments.
         in_channels: channels of a picture.
+        task: what the logits are for.
         classes: names of the classes, one a channel of the logits.
         preprocessing: what a picture goes through before the network.
         threshold: a pixel belongs to the class from this probability on.
@@ -43,6 +44,7 @@ class Subject:
     network_name: str
     arguments: Mapping[str, Any]
     in_channels: int
+    task: Task
     classes: Sequence[str]
     preprocessing: Preprocessing
     threshold: float = 0.5
@@ -125,8 +127,8 @@ def resolve(
     text: str,
     *,
     runs: Path = Path("runs"),
-    size: int = 256,
-    classes: int = 1,
+    size: int | None = None,
+    classes: int | None = None,
     in_channels: int = 3,
     arguments: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -136,8 +138,8 @@ def resolve(
     Args:
         text: an artifact (its manifest lies beside it), a run's folder or name, a network's name.
         runs: the folder that holds the runs.
-        size: side of a fresh network's input, pixels.
-        classes: channels of a fresh network's logits.
+        size: side of a fresh network's input, pixels; by default the network's own.
+        classes: channels of a fresh network's logits; by default the network's own.
         in_channels: channels of a fresh network's pictures.
         arguments: a fresh network's arguments.
         seed: of a fresh network's weights.
@@ -151,18 +153,18 @@ def resolve(
     if any((folder / "run.json").is_file() for folder in (Path(text), runs / text)):
         return _run(Run.open(text, runs))
     if text in plugins.names("networks"):
-        preprocessing = Preprocessing(
-            size=size, mean=(0.5,) * in_channels, std=(0.5,) * in_channels
-        )
-        from tinyseg.networks import class_names
+        from tinyseg.networks import class_names, known
 
+        network = known(text)
+        middle = (0.5,) * in_channels
         return Subject(
             name=text,
             network_name=text,
             arguments=dict(arguments or {}),
             in_channels=in_channels,
-            classes=class_names(classes),
-            preprocessing=preprocessing,
+            task=network.task,
+            classes=class_names(network.task, classes or network.classes),
+            preprocessing=Preprocessing(size=size or network.size, mean=middle, std=middle),
             seed=seed,
         )
     raise _unknown(text, runs)
@@ -186,6 +188,7 @@ def _run(run: Run) -> Subject:
         network_name=record.network,
         arguments=record.arguments,
         in_channels=record.channels,
+        task=record.task,
         classes=record.classes,
         preprocessing=record.preprocessing,
         threshold=record.threshold,
@@ -202,6 +205,7 @@ def _artifact(path: Path) -> Subject:
         network_name=contents.network,
         arguments=contents.arguments,
         in_channels=contents.input.shape[1],
+        task=contents.task,
         classes=contents.classes,
         preprocessing=contents.preprocessing,
         threshold=contents.threshold,

@@ -11,10 +11,10 @@ from tinyseg import plugins
 from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.networks.foreign_weights import Weights, misfits, read_weights, with_own_names
-from tinyseg.networks.registry import build, class_names
+from tinyseg.networks.registry import build, class_names, known
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now, this_command, this_machine, versions
-from tinyseg.runs.records import CountRecord, Imported, Origin, RunRecord
+from tinyseg.runs.records import CountRecord, Imported, Origin, RunRecord, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +31,7 @@ def import_run(
     *,
     arguments: Mapping[str, Any] | None = None,
     classes: Sequence[str] | None = None,
-    size: int = 256,
+    size: int | None = None,
     runs: Path = Path("runs"),
     name: str | None = None,
 ) -> Run:
@@ -48,7 +48,7 @@ def import_run(
             ``plain`` means from 0 to 1 in RGB.
         arguments: of the network.
         classes: names, one a channel of the logits.
-        size: side that pictures are resized to, pixels.
+        size: side that pictures are resized to, pixels; by default the network's own.
         runs: where run folders are.
         name: of the run's folder; by default ``MODEL-imported-N``.
 
@@ -58,7 +58,8 @@ def import_run(
     """
     from tinyseg.counting import count
 
-    arguments = dict(arguments or {})
+    arguments, task = dict(arguments or {}), known(model).task
+    size = size or known(model).size
     fit = _fit(read_weights(file), model, arguments)
     weights, notes = _to_rgb(fit, model, origin)
     network = fit.network
@@ -83,7 +84,8 @@ def import_run(
             file=str(file),
             sha256=sha256,
             origin=origin,
-            classes=_named(classes, fit.classes),
+            task=task,
+            classes=_named(classes, task, fit.classes),
             channels=fit.channels,
             dropped=len(fit.dropped),
             notes=notes,
@@ -195,9 +197,9 @@ def _fits(weights: Weights, model: str) -> bool:
     return not misfits(fit.weights, fit.network.state_dict())
 
 
-def _named(names: Sequence[str] | None, classes: int) -> list[str]:
+def _named(names: Sequence[str] | None, task: Task, classes: int) -> list[str]:
     if names is None:
-        return class_names(classes)
+        return class_names(task, classes)
     if len(names) != classes:
         raise UsageError(
             f"The weights tell {classes} {'class' if classes == 1 else 'classes'} apart, "

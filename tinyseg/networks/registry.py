@@ -10,7 +10,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from tinyseg import plugins
 from tinyseg.errors import UsageError
-from tinyseg.runs.records import Task
+from tinyseg.runs.records import Task, logit_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,9 +102,12 @@ def defaults(network: Network) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not inspect.Parameter.empty}
 
 
-def class_names(classes: int) -> list[str]:
-    """Names for classes that nobody named."""
-    return ["foreground"] if classes == 1 else [f"class {n}" for n in range(1, classes + 1)]
+def class_names(task: Task, channels: int) -> list[str]:
+    """Names for classes that nobody named, one a channel of the logits."""
+    if task == "segmentation":
+        few = ["foreground"] if channels == 1 else [f"class {n}" for n in range(1, channels)]
+        return logit_names(task, few)
+    return [f"class {n}" for n in range(1, channels + 1)]
 
 
 def parse_arguments(name: str, settings: Sequence[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 ``docs/schemas.md`` is made from these classes. Missing is None, never 0 or -1.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -43,15 +44,26 @@ class Machine(Value):
     accelerator: str | None = None
 
 
+def logit_names(task: Task, classes: Sequence[str]) -> list[str]:
+    """What each channel of the logits stands for.
+
+    Several classes of the foreground compete with the background, which comes first; a single one
+    has a channel of its own, as has every class of whole pictures.
+    """
+    background = ["background"] * (task == "segmentation" and len(classes) > 1)
+    return [*background, *classes]
+
+
 class DataUsed(Value):
     """The dataset of a run."""
 
     kind: str
+    task: Task = "segmentation"
     source: str
     images: int
     groups: int
     groups_are_volumes: bool
-    classes: list[str]
+    classes: list[str] = Field(description="of the foreground, or of whole pictures")
     channels: int
 
 
@@ -110,7 +122,8 @@ class Imported(Value):
     file: str
     sha256: str
     origin: Origin = Field(description="the code that trained them, which says what pictures were")
-    classes: list[str]
+    task: Task = "segmentation"
+    classes: list[str] = Field(description="one a channel of the logits")
     channels: int
     dropped: int = Field(description="tensors of the file left out because they repeat others")
     notes: list[str] = Field(description="what pictures the weights take, and what origin did else")
@@ -146,9 +159,17 @@ class RunRecord(Document):
         return self._known.channels
 
     @property
+    def task(self) -> Task:
+        """What its logits are for."""
+        return self._known.task
+
+    @property
     def classes(self) -> list[str]:
         """Names of the classes, one a channel of the logits."""
-        return self._known.classes
+        known = self._known
+        if isinstance(known, Imported):
+            return known.classes
+        return logit_names(known.task, known.classes)
 
     @property
     def _known(self) -> DataUsed | Imported:
@@ -473,7 +494,7 @@ class Tensor(Value):
     name: str
     shape: list[int]
     dtype: Literal["float32"]
-    layout: Literal["NCHW"]
+    layout: Literal["NCHW", "NC"]
     meaning: str
 
 
@@ -481,6 +502,7 @@ class Contents(Value):
     """What somebody needs to know to run an artifact; also inside the file itself."""
 
     tinyseg: str
+    task: Task = "segmentation"
     network: str
     arguments: dict[str, Any]
     run: str | None
