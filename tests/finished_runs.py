@@ -17,7 +17,7 @@ from tinyseg.evaluation import evaluate_run, network_predictor
 from tinyseg.networks import build
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now, this_machine, versions
-from tinyseg.runs.records import Best, Protocol, RunRecord
+from tinyseg.runs.records import Best, Protocol, RunRecord, logit_names
 
 THRESHOLD = 0.45  # not the default, so that losing it shows
 
@@ -86,7 +86,10 @@ def _seeded(network: str, arguments: Mapping[str, Any], dataset: Dataset, seed: 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return build(
-            network, in_channels=dataset.channels, classes=len(dataset.classes), **arguments
+            network,
+            in_channels=dataset.channels,
+            classes=len(logit_names(dataset.task, dataset.classes)),
+            **arguments,
         )
 
 
@@ -128,5 +131,5 @@ def _record(
         finished=now(),
         seconds=1.0,
         epochs_done=1,
-        best=Best(epoch=1, dice=0.5, measure="per_volume"),
+        best=Best(epoch=1, score=0.5, measure="per_volume"),
     )

@@ -16,7 +16,7 @@ from tinyseg.errors import UsageError
 from tinyseg.evaluation import read_table
 from tinyseg.networks import load_network
 from tinyseg.runs import Run
-from tinyseg.runs.records import EvaluationRecord, Leak
+from tinyseg.runs.records import Leak, SegmentationEvaluation
 
 NAME = "unet-drawn-1"
 
@@ -30,11 +30,11 @@ def run(finished_runs, tmp_path) -> Run:
     return Run(folder)
 
 
-def evaluate(*arguments: object) -> tuple[EvaluationRecord, str]:
+def evaluate(*arguments: object) -> tuple[SegmentationEvaluation, str]:
     """The document on standard output, and standard error as one line."""
     done = tinyseg("evaluate", *arguments, "--json")
     assert done.returncode == 0, done.stderr
-    return EvaluationRecord.model_validate_json(done.stdout), " ".join(done.stderr.split())
+    return SegmentationEvaluation.model_validate_json(done.stdout), " ".join(done.stderr.split())
 
 
 def counted_by_hand(run: Run) -> dict[str, list[np.ndarray]]:

@@ -18,12 +18,12 @@ from tinyseg.networks import build, load_network
 from tinyseg.runs import Run
 from tinyseg.runs.records import (
     CompareDocument,
-    EvaluationRecord,
     ExportDocument,
     ImportDocument,
     Manifest,
     PredictDocument,
     ProfileDocument,
+    SegmentationEvaluation,
 )
 from tinyseg.training import resume
 
@@ -114,7 +114,7 @@ def test_evaluate_wants_data_and_keeps_the_scores(here):
     )
     done = tinyseg("evaluate", "mine", "--data", "data", "--json", cwd=here)
     assert "pictures that may have trained them flatter" in " ".join(done.stderr.split())
-    record = EvaluationRecord.model_validate_json(done.stdout)
+    record = SegmentationEvaluation.model_validate_json(done.stdout)
     assert (record.split, record.images, record.size) == ("all", 12, 32)
     assert Run(here / "runs" / "mine").evaluation == record
 
@@ -176,7 +176,7 @@ def test_export_proves_the_file_on_synthetic_pictures(here):
     expected = network_predictor(load_network(run))(values)
     assert runtime_predictor(path, "onnx")(values) == pytest.approx(expected, abs=1e-3)
     done = tinyseg("evaluate", path, "--data", "data", "--json", cwd=here)
-    assert EvaluationRecord.model_validate_json(done.stdout).images == 12
+    assert SegmentationEvaluation.model_validate_json(done.stdout).images == 12
 
 
 def test_count_and_profile_work_on_it(here):

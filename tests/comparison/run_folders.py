@@ -9,12 +9,11 @@ from tinyseg.data import Preprocessing
 from tinyseg.evaluation import ImageCounts, dice, iou, score, write_table
 from tinyseg.runs import Run
 from tinyseg.runs.records import (
-    Accuracy,
     ArtifactRecord,
     Contents,
     CountRecord,
     DataUsed,
-    EvaluationRecord,
+    DiceKept,
     Latency,
     Machine,
     Macs,
@@ -26,6 +25,7 @@ from tinyseg.runs.records import (
     ProfileRecord,
     Protocol,
     RunRecord,
+    SegmentationEvaluation,
     SplitRecord,
     Tensor,
 )  # fmt: skip
@@ -61,10 +61,10 @@ def evaluated(run: Run, found: float, keys: list[str] = KEYS, seed: int = 0) -> 
     """Adds an evaluation in which about a share ``found`` of each mask of 1000 px was found."""
     noise = np.random.default_rng(seed).normal(0, 0.05, len(keys))
     tp = (1000 * np.clip(found + noise, 0, 1)).astype(np.int64)
-    table = ImageCounts(keys, [key[0] for key in keys], tp, 1000 - tp, 1000 - tp)
+    table = ImageCounts(keys, [key[0] for key in keys], tp[None], 1000 - tp[None], 1000 - tp[None])
     volumes = run.record.data.groups_are_volumes
     write_table(run.path / "evaluation.csv", table)
-    record = EvaluationRecord(
+    record = SegmentationEvaluation(
         subject=run.name, split="test", data="phantom", size=128, threshold=0.5,
         images=len(keys), groups=len(set(table.groups)),
         dice=score(table, dice, groups_are_volumes=volumes),
@@ -97,7 +97,7 @@ def exported(run: Run, format_: str, *, passed: bool = True, created: str = "202
     parity = Parity(
         max_abs=0.1, mean_abs=0.1, flips=0.1, logits=0.1, images=1, tolerance=0.001, passed=passed
     )  # fmt: skip
-    accuracy = Accuracy(
+    accuracy = DiceKept(
         measure="per_volume", dice=0.7, run_dice=0.7, difference=0, ci95=None, images=18
     )
     tensor = Tensor(name="image", shape=[1], dtype="float32", layout="NCHW", meaning="")

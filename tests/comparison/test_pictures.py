@@ -113,6 +113,6 @@ def test_another_ending_or_nothing_to_draw_is_told(document, tmp_path):
     with pytest.raises(UsageError, match=r"figure\.jpg should end in \.png, \.svg, \.pdf"):
         plot(document, tmp_path / "figure.jpg")
     bare = compare([make_run(tmp_path, "bare-1", 1)])
-    with pytest.raises(TinysegError, match="nothing to draw: no run has a Dice"):
+    with pytest.raises(TinysegError, match="nothing to draw: no run has a score"):
         plot(bare, tmp_path / "figure.png")
     assert not list(tmp_path.glob("figure*"))

@@ -233,6 +233,6 @@ def _volume_dice(run: Run) -> np.ndarray:
     dice = []
     for volume in sorted(set(table.groups)):
         rows = [row for row, group in enumerate(table.groups) if group == volume]
-        tp, fp, fn = (counts[rows].sum() for counts in table[2:])
+        tp, fp, fn = (counts[0, rows].sum() for counts in table[2:])
         dice.append(2 * tp / (2 * tp + fp + fn))
     return np.array(dice)

@@ -89,7 +89,7 @@ def test_different_tests_must_not_be_compared(tmp_path):
     assert "Do not compare" not in notes_on(one)
     other = evaluated(make_run(tmp_path, "b-1", 1, source="lgg:/data/kaggle"), 0.5)
     assert (
-        "Do not compare Dice between different tests: kaggle by patient at 128; "
+        "Do not compare scores between different tests: kaggle by patient at 128; "
         "phantom by patient at 128."
     ) in notes_on(one, other)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tinyseg.data import load_pictures, open_dataset
 from tinyseg.data.sample import Sample
-from tinyseg.evaluation import baselines
+from tinyseg.evaluation import baselines, dice, score
 from tinyseg.evaluation.baselines import threshold_volume
 
 Y, X = np.mgrid[:128, :128]
@@ -59,11 +59,18 @@ def test_nothing_is_marked_where_nothing_is_bright(level):
     assert threshold_volume(np.full((2, 64, 64, 3), level, np.uint8), channel=1).sum() == 0
 
 
+def scored(dataset, pictures):
+    return {
+        name: score(table, dice, groups_are_volumes=True)
+        for name, table in baselines(dataset, pictures).items()
+    }
+
+
 def test_every_baseline_scores_the_pictures_of_the_part():
     """The part has one slice a patient, but a volume's threshold looks at all of them."""
     dataset = Drawn()
     pictures = load_pictures(dataset, ["a-1", "b-0"], 64)
-    scores = baselines(dataset, pictures)
+    scores = scored(dataset, pictures)
     share = pictures.labels[0].mean()
     assert list(scores) == ["nothing", "everything", "threshold"]
     assert scores["nothing"].per_image.mean == 0.5
@@ -83,8 +90,7 @@ def test_without_volumes_or_a_channel_there_is_no_threshold():
 def test_on_real_brains_it_scores_what_was_measured_elsewhere(shared_data: Path):
     """An independent measurement on these 18 patients gave 0.48 a volume."""
     dataset = open_dataset(str(shared_data / "lgg"))
-    per_volume = baselines(dataset, load_pictures(dataset, dataset.keys, 256))[
-        "threshold"
-    ].per_volume
+    scores = scored(dataset, load_pictures(dataset, dataset.keys, 256))
+    per_volume = scores["threshold"].per_volume
     assert per_volume is not None
     assert per_volume.mean == pytest.approx(0.48, abs=0.015)

@@ -27,9 +27,9 @@ def test_a_predictor_that_finds_the_bright_is_scored_by_hand():
     tumour = int(pictures.labels[0].sum())
     scalp = int((pictures.images[1, ..., 1] == 100).sum())
     table, record = evaluation.table, evaluation.record
-    assert table.tp.tolist() == [tumour, 0, tumour]
-    assert table.fp.tolist() == [scalp] * 3
-    assert table.fn.tolist() == [0, 0, 0]
+    assert table.tp.tolist() == [[tumour, 0, tumour]]
+    assert table.fp.tolist() == [[scalp] * 3]
+    assert table.fn.tolist() == [[0, 0, 0]]
     one = 2 * tumour / (2 * tumour + scalp)
     two = 2 * tumour / (2 * tumour + 2 * scalp)
     assert record.dice.per_image.mean == pytest.approx((one + 0 + one) / 3)
@@ -55,7 +55,7 @@ def test_the_threshold_is_a_probability():
     everywhere = lambda inputs: np.full((len(inputs), 1, 128, 128), logit, np.float32)  # noqa: E731
     for threshold, share in ((0.79, 1), (0.81, 0)):
         table = count_images(everywhere, pictures, PREPROCESSING, threshold=threshold)
-        assert table.fp.tolist() == [share * 128 * 128]
+        assert table.fp.tolist() == [[share * 128 * 128]]
 
 
 def test_a_network_predicts_in_evaluation_mode_and_stays_in_training():
@@ -70,14 +70,17 @@ def test_a_network_predicts_in_evaluation_mode_and_stays_in_training():
 
 
 @pytest.mark.parametrize(
-    ("keys", "channels", "sentence"),
+    ("keys", "channels", "task", "classes", "sentence"),
     [
-        ([], 3, "part 'test' of drawn has no pictures"),
-        (["a-1", "c-1"], 3, "lacks 1 of the 2 pictures of the part 'test', such as c-1"),
-        (["a-1"], 4, "have 3 channels, the network takes 4"),
+        ([], 3, "segmentation", 1, "part 'test' of drawn has no pictures"),
+        (["a-1", "c-1"], 3, "segmentation", 1, "lacks 1 of the 2 pictures .* such as c-1"),
+        (["a-1"], 4, "segmentation", 1, "have 3 channels, the network takes 4"),
+        (["a-1"], 3, "classification", 10, "is for segmentation, the network for classification"),
+        (["a-1"], 3, "segmentation", 3, "The network tells 2 classes apart, the data drawn have 1"),
     ],
 )
-def test_data_that_do_not_fit_are_named(keys, channels, sentence):
+def test_data_that_do_not_fit_are_named(keys, channels, task, classes, sentence):
     preprocessing = Preprocessing(size=64, mean=(0.5,) * channels, std=(0.5,) * channels)
+    options = {"task": task, "classes": ["a"] * classes, "subject": "x", "part": "test"}
     with pytest.raises(TinysegError, match=sentence):
-        evaluate_dataset(bright, Drawn(), keys, preprocessing, subject="x", part="test")
+        evaluate_dataset(bright, Drawn(), keys, preprocessing, **options)

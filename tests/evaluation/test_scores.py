@@ -10,16 +10,19 @@ from tinyseg.evaluation import (
     difference,
     headline,
     iou,
+    mean,
     read_table,
     score,
     write_table,
 )  # fmt: skip
 from tinyseg.evaluation.dice import count_pixels
+from tinyseg.evaluation.scores import score_classes
+from tinyseg.runs.records import Scores, SegmentationEvaluation
 
 
 def table(*rows: tuple[str, str, int, int, int]) -> ImageCounts:
     keys, groups, *counts = zip(*rows, strict=True)
-    return ImageCounts(list(keys), list(groups), *(np.array(column) for column in counts))
+    return ImageCounts(list(keys), list(groups), *(np.array(column)[None] for column in counts))
 
 
 # Patient a: one slice half right, one empty and left empty. Patient b: a slice missed altogether,
@@ -32,7 +35,7 @@ PATIENTS = table(
 def test_pixels_are_counted_image_by_image():
     random = np.random.default_rng(0)
     labels, masks = random.integers(0, 2, (2, 4, 6, 5), np.uint8)
-    for image, (tp, fp, fn) in enumerate(count_pixels(labels, masks).T):
+    for image, (tp, fp, fn) in enumerate(count_pixels(labels, masks)[:, 0].T):
         pairs = list(zip(labels[image].flat, masks[image].flat, strict=True))
         assert (tp, fp, fn) == (pairs.count((1, 1)), pairs.count((1, 0)), pairs.count((0, 1)))
 
@@ -61,9 +64,20 @@ def test_iou_by_hand():
 def test_the_mean_over_volumes_stands_first_where_there_are_volumes():
     with_volumes = score(PATIENTS, dice, groups_are_volumes=True)
     without = score(PATIENTS, dice, groups_are_volumes=False)
-    assert headline(with_volumes) == ("per_volume", with_volumes.per_volume)
+    assert headline(record_of(with_volumes)) == ("per_volume", with_volumes.per_volume)
     assert without.per_volume is None
-    assert headline(without) == ("per_image", without.per_image)
+    assert headline(record_of(without)) == ("per_image", without.per_image)
+    for volumes, scores in ((True, with_volumes), (False, without)):
+        measure, estimate = mean(PATIENTS, groups_are_volumes=volumes)
+        expected, first = headline(record_of(scores))
+        assert (measure, estimate.mean) == (expected, first.mean)
+
+
+def record_of(scores: Scores) -> SegmentationEvaluation:
+    return SegmentationEvaluation(
+        subject="", split="test", data="", size=8, images=4, groups=2, threshold=0.5,
+        dice=scores, iou=scores, baselines={}, per_class=[],
+    )  # fmt: skip
 
 
 def test_differences_are_paired():
@@ -100,3 +114,35 @@ def test_a_missing_or_foreign_table_is_named(tmp_path, text):
         path.write_text(text)
     with pytest.raises(TinysegError, match=r"evaluation\.csv should be a table"):
         read_table(path)
+
+
+def two_classes() -> ImageCounts:
+    """The first class is found half, and missed; the second is rightly absent, and invented."""
+    counts = ([[5, 0], [0, 0]], [[0, 0], [0, 3]], [[10, 4], [0, 0]])
+    return ImageCounts(["a", "b"], ["a", "b"], *map(np.array, counts))
+
+
+def test_pixels_are_counted_class_by_class():
+    random = np.random.default_rng(0)
+    labels, masks = random.integers(0, 4, (2, 3, 7, 5), np.uint8)
+    counts = count_pixels(labels, masks, 3)
+    for number in range(3):
+        alone = count_pixels(*(np.uint8(picture == number + 1) for picture in (labels, masks)))
+        assert np.array_equal(counts[:, number], alone[:, 0])
+
+
+def test_several_classes_score_their_mean():
+    scores = score(two_classes(), dice, groups_are_volumes=False)
+    assert scores.per_image.mean == pytest.approx(((10 / 20 + 1) / 2 + 0) / 2)
+    assert scores.pooled == pytest.approx((10 / 24 + 0) / 2)
+    first, second = score_classes(two_classes(), ["one", "two"], groups_are_volumes=False)
+    assert (first.name, first.dice.per_image.mean) == ("one", 10 / 20 / 2)
+    assert (second.name, second.dice.per_image.mean) == ("two", 1 / 2)
+
+
+def test_a_table_of_several_classes_comes_back_as_written(tmp_path):
+    path = tmp_path / "evaluation.csv"
+    write_table(path, two_classes())
+    assert path.read_text().splitlines()[0] == "key,group,tp_1,fp_1,fn_1,tp_2,fp_2,fn_2,dice,iou"
+    back = read_table(path)
+    assert all(np.array_equal(a, b) for a, b in zip(back[2:], two_classes()[2:], strict=True))

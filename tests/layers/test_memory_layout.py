@@ -1,13 +1,15 @@
 """Pictures reach a network in the layout that it runs fastest in, and keep it."""
 
+import numpy as np
 import torch
 
+from tinyseg.data.cache import Pictures
 from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.evaluation.network import network_predictor
 from tinyseg.layers.memory_layout import in_fast_layout
 from tinyseg.networks import build
 from tinyseg.runs.records import Protocol
-from tinyseg.training.module import Segmentation
+from tinyseg.training.module import TrainingModule
 
 
 def is_channels_last(tensor: torch.Tensor) -> bool:
@@ -30,7 +32,8 @@ def test_channels_are_innermost_on_the_processor():
 def test_training_hands_batches_over_in_that_layout():
     network = Watched(3, 1, 1)
     preprocessing = Preprocessing(size=8, mean=(0.5,) * 3, std=(0.2,) * 3)
-    module = Segmentation(network, Protocol(), preprocessing, None, False, 0.5)
+    pictures = Pictures(np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8), np.uint8), [], [], [])
+    module = TrainingModule(network, Protocol(), preprocessing, pictures, False, 0.5, 1)
     module.log = lambda *_, **__: None
     images, masks = torch.randint(0, 255, (2, 8, 8, 3)), torch.randint(0, 2, (2, 8, 8))
     module.training_step((images.to(torch.uint8), masks.to(torch.uint8)), 0)

@@ -13,7 +13,7 @@ from torch import nn
 from tests.networks.check_values import fill, picture
 from tinyseg.data import Preprocessing
 from tinyseg.errors import TinysegError, UsageError
-from tinyseg.networks import build, import_run, load_network, registry
+from tinyseg.networks import build, import_run, importing, load_network, registry
 from tinyseg.networks.foreign_weights import read_weights
 from tinyseg.runs import Run
 
@@ -210,7 +210,8 @@ class TwoEntrances(nn.Module):
 
 
 def test_bgr_is_refused_where_a_picture_enters_two_layers(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "known", lambda name: registry.Network(TwoEntrances, "test"))
+    for module in (registry, importing):
+        monkeypatch.setattr(module, "known", lambda name: registry.Network(TwoEntrances, "test"))
     file = saved(tmp_path / "best.pth", TwoEntrances())
     with pytest.raises(UsageError, match="two has no single layer that a picture enters"):
         import_run(file, "two", "paper", size=32, runs=tmp_path / "runs")
@@ -223,7 +224,7 @@ def test_channels_and_classes_are_those_of_the_weights(tmp_path, name, arguments
     file = saved(tmp_path / "best.pth", network)
     options = {"arguments": arguments, "size": 32, "runs": tmp_path / "runs"}
     run = import_run(file, name, "paper", **options)
-    assert (run.record.channels, run.record.classes) == (4, ["class 1", "class 2"])
+    assert (run.record.channels, run.record.classes) == (4, ["background", "class 1"])
     assert len(run.record.preprocessing.mean) == 4
     x = torch.rand(1, 4, 32, 32)
     with torch.no_grad():

@@ -24,7 +24,7 @@ from tinyseg.networks import load_network
 from tinyseg.runs import Run
 from tinyseg.runs.records import Protocol
 from tinyseg.training import resume, train
-from tinyseg.training.module import Segmentation
+from tinyseg.training.module import TrainingModule
 
 QUICK = Protocol(
     size=SIZE, epochs=3, batch_size=4, lr=0.02, augment=["flip", "rotate", "intensity"], threads=1
@@ -113,10 +113,10 @@ def test_the_best_epoch_is_kept(finished):
     dice = [row["validation_dice"] for row in rows]
     best = finished.record.best
     assert best is not None
-    assert (best.epoch, best.dice) == (1 + int(np.argmax(dice)), max(dice))
+    assert (best.epoch, best.score) == (1 + int(np.argmax(dice)), max(dice))
     predictor = network_predictor(load_network(finished))
     again = evaluate_run(finished, predictor, part="validation").record
-    assert again.dice.per_image.mean == pytest.approx(best.dice, abs=1e-6)
+    assert again.dice.per_image.mean == pytest.approx(best.score, abs=1e-6)
 
 
 def test_the_evaluation_is_that_of_the_kept_weights(finished):
@@ -162,7 +162,7 @@ def seen_by_the_network(
     network = torch.nn.Conv2d(3, 1, 1)
     network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numpy()))
     protocol = Protocol(augment=augment)
-    module = Segmentation(network, protocol, preprocessing, pictures, False, 0.5)
+    module = TrainingModule(network, protocol, preprocessing, pictures, False, 0.5, 1)
     module.log = lambda *_, **__: None
     batch = torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels)
     torch.manual_seed(0)

@@ -28,11 +28,11 @@ def compare(
     ] = [],  # noqa: B006  (typer copies it)
     against: Annotated[
         str | None,
-        typer.Option("--against", metavar="RUN", help="Subtract this run's Dice, pair by pair."),
+        typer.Option("--against", metavar="RUN", help="Subtract this run's score, pair by pair."),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="Draw Dice against parameters."),
+        typer.Option("--plot", metavar="FILE", help="Draw scores against parameters."),
     ] = None,
     runs: Runs = Path("runs"),
     json_: Json = False,

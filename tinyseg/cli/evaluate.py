@@ -40,7 +40,9 @@ def evaluate(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Scores a run or an exported file: Dice and IoU, with intervals and baselines.
+    """Scores a run or an exported file, with intervals and baselines.
+
+    Masks by Dice and IoU, whole pictures by top-1, top-5 and macro F1.
 
     A run's scores on its own test part, at its own threshold, are kept in the
     run as evaluation.json and evaluation.csv; all others are only shown. Of
@@ -59,6 +61,8 @@ def evaluate(
             chosen.dataset,
             chosen.keys,
             resolved.preprocessing,
+            task=resolved.task,
+            classes=resolved.classes,
             subject=resolved.name,
             part=chosen.part,
             threshold=resolved.threshold if threshold is None else threshold,

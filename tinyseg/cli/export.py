@@ -27,7 +27,7 @@ def export(
     accuracy: Annotated[
         bool,
         typer.Option(
-            "--accuracy/--no-accuracy", help="Compare Dice on all test pictures of the run."
+            "--accuracy/--no-accuracy", help="Compare scores on all test pictures of the run."
         ),
     ] = True,
     size: Size = None,
@@ -43,7 +43,7 @@ def export(
     """Exports a run, or a network with fresh weights, and proves what the files do.
 
     Every file is run by its own runtime on test pictures and compared with
-    PyTorch: by logits, probabilities, labels that flip, and Dice. A file that
+    PyTorch: by logits, probabilities, labels that flip, and scores. A file that
     fails keeps the ending .failed, and the exit code is 3.
 
     Example: tinyseg export runs/ul-vm-unet-phantom-1 --format onnx,tflite
@@ -65,7 +65,7 @@ def export(
     console.emit(ExportDocument(artifacts=records), view(records))
     require_parity(records)
     if resolved.run and not resolved.data:
-        console.say("Compared on synthetic pictures and without Dice: the run has no data.")
+        console.say("Compared on synthetic pictures and without scores: the run has no data.")
     console.say(f"Written to {Path(records[0].path).parent}, each with its manifest.")
     console.say(f"Next: tinyseg profile {subject if resolved.run else records[0].path}")
 
@@ -83,14 +83,15 @@ def view(records: list[ArtifactRecord]) -> RenderableType:
     table.padding = 0
     table.add_column("file", overflow="fold")
     measures = {record.accuracy.measure for record in records if record.accuracy}
-    scored = ("Dice", "run's", "gap") if measures else ()
+    named = "top-1" if measures == {"top1"} else "Dice"
+    scored = (named, "run's", "gap") if measures else ()
     for column in ("KB", "nodes", "s", "max diff", "flips", *scored):
         table.add_column(column, justify="right")
     for record in records:
         table.add_row(*_row(record))
     if measures:
-        measure = "volumes" if measures == {"per_volume"} else "images"
-        table.caption = f"Dice: mean over {measure} of the test part."
+        over = "volumes" if measures == {"per_volume"} else "images"
+        table.caption = f"{named}: mean over {over} of the test part."
     return table
 
 
@@ -110,8 +111,4 @@ def _row(record: ArtifactRecord) -> list[str]:
 
 
 def _scores(accuracy: Accuracy) -> list[str]:
-    return [
-        f"{accuracy.dice:.4f}",
-        f"{accuracy.run_dice:.4f}",
-        f"{accuracy.difference:+.1e}",
-    ]
+    return [*(f"{score:.4f}" for score in accuracy.scores), f"{accuracy.difference:+.1e}"]

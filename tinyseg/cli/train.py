@@ -11,10 +11,19 @@ from tinyseg.cli import console
 from tinyseg.cli.options import DATA, Json, Quiet, RunName, Runs, Set, Threads, Verbose
 from tinyseg.cli.scores import leak_note, view
 from tinyseg.errors import UsageError
-from tinyseg.runs.records import Augmentation, Protocol, TrainDocument
+from tinyseg.runs.records import Augmentation, Protocol, Task, TrainDocument
 
-_DEFAULT = Protocol()
 _OF_RESUME = {"resume", "runs", "json_", "quiet", "verbose"}
+
+
+def _default(name: str) -> str:
+    """What holds where an option is left out, of masks and of whole pictures."""
+    texts: list[str] = []
+    for task in get_args(Task):
+        value = getattr(Protocol.for_task(task), name)
+        texts.append(",".join(value) if isinstance(value, list) else str(value))
+    masks, pictures = texts
+    return masks if masks == pictures else f"{masks}, or {pictures} to classify"
 
 
 def train(
@@ -24,62 +33,121 @@ def train(
     ] = None,
     data: Annotated[str | None, typer.Option("--data", help=DATA)] = None,
     size: Annotated[
-        int, typer.Option("--size", min=8, help="Side that pictures are resized to, pixels.")
-    ] = _DEFAULT.size,
-    epochs: Annotated[int, typer.Option("--epochs", min=1)] = _DEFAULT.epochs,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = _DEFAULT.batch_size,
-    lr: Annotated[float, typer.Option("--lr", min=0, help="Highest learning rate.")] = _DEFAULT.lr,
+        int | None,
+        typer.Option(
+            "--size",
+            min=8,
+            help="Side that pictures are resized to, pixels.",
+            show_default=_default("size"),
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, show_default=_default("epochs"))
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, show_default=_default("batch_size"))
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option("--lr", min=0, help="Highest learning rate.", show_default=_default("lr")),
+    ] = None,
     optimizer: Annotated[
-        Literal["adam", "adamw"], typer.Option("--optimizer")
-    ] = _DEFAULT.optimizer,
-    weight_decay: Annotated[float, typer.Option("--weight-decay", min=0)] = _DEFAULT.weight_decay,
+        Literal["adam", "adamw", "sgd"] | None,
+        typer.Option("--optimizer", show_default=_default("optimizer")),
+    ] = None,
+    momentum: Annotated[
+        float | None,
+        typer.Option("--momentum", min=0, max=1, help="Of sgd.", show_default=_default("momentum")),
+    ] = None,
+    weight_decay: Annotated[
+        float | None,
+        typer.Option("--weight-decay", min=0, show_default=_default("weight_decay")),
+    ] = None,
     schedule: Annotated[
-        Literal["constant", "cosine"],
-        typer.Option("--schedule", help="After the warm-up; cosine goes down to 0."),
-    ] = _DEFAULT.schedule,
+        Literal["constant", "cosine", "one-cycle"] | None,
+        typer.Option(
+            "--schedule",
+            help="After the warm-up; all but constant go down to 0.",
+            show_default=_default("schedule"),
+        ),
+    ] = None,
     warmup_steps: Annotated[
         int | None,
         typer.Option(
             "--warmup-steps",
             min=0,
-            show_default="a tenth of all steps, at most 100",
+            show_default="a tenth of all steps, at most 100; of a one-cycle 3 tenths",
             help="Batches over which the learning rate rises.",
         ),
     ] = None,
     loss: Annotated[
-        Literal["dice", "bce-dice"],
+        Literal["dice", "bce-dice", "cross-entropy"] | None,
         typer.Option(
-            "--loss", help="Dice over the batch, or cross-entropy plus Dice image by image."
+            "--loss",
+            help="Of masks, Dice over the batch, or cross-entropy plus Dice image by image; of "
+            "whole pictures cross-entropy.",
+            show_default=_default("loss"),
         ),
-    ] = _DEFAULT.loss,
+    ] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(
+            "--label-smoothing",
+            min=0,
+            max=1,
+            help="Of cross-entropy.",
+            show_default=_default("label_smoothing"),
+        ),
+    ] = None,
     augment: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--augment",
             help=f"Random changes, separated by commas: {', '.join(get_args(Augmentation))}; "
             "or none.",
+            show_default=_default("augment"),
         ),
-    ] = ",".join(_DEFAULT.augment),
+    ] = None,
     split: Annotated[
-        Literal["patient", "image"],
-        typer.Option("--split", help="What is kept whole; by image leaks, and is told."),
-    ] = _DEFAULT.split,
+        Literal["patient", "image"] | None,
+        typer.Option(
+            "--split",
+            help="What is kept whole; by image leaks, and is told.",
+            show_default=_default("split"),
+        ),
+    ] = None,
     validation_share: Annotated[
-        float, typer.Option("--validation-share", min=0, max=1)
-    ] = _DEFAULT.validation_share,
-    test_share: Annotated[float, typer.Option("--test-share", min=0, max=1)] = _DEFAULT.test_share,
+        float | None,
+        typer.Option("--validation-share", min=0, max=1, show_default=_default("validation_share")),
+    ] = None,
+    test_share: Annotated[
+        float | None,
+        typer.Option(
+            "--test-share",
+            min=0,
+            max=1,
+            help="Of data without a test part of their own.",
+            show_default=_default("test_share"),
+        ),
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
             "--patience",
             min=1,
             show_default="never",
-            help="Stop after so many epochs without a better validation Dice.",
+            help="Stop after so many epochs without a better validation score.",
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Of split, weights, order and augmentation.")
-    ] = _DEFAULT.seed,
+        int | None,
+        typer.Option(
+            "--seed",
+            min=0,
+            help="Of split, weights, order and augmentation.",
+            show_default=_default("seed"),
+        ),
+    ] = None,
     settings: Set = [],  # noqa: B006  (typer copies it)
     encoder_weights: Annotated[
         str | None,
@@ -92,13 +160,13 @@ def train(
         ),
     ] = None,
     accelerator: Annotated[
-        Literal["auto", "cpu", "gpu"],
-        typer.Option("--accelerator", help="By default a GPU where there is one."),
-    ] = _DEFAULT.accelerator,
+        Literal["auto", "cpu", "gpu"] | None,
+        typer.Option("--accelerator", show_default="a GPU where there is one"),
+    ] = None,
     precision: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"],
-        typer.Option("--precision", help="By default mixed on a GPU, fp32 on the CPU."),
-    ] = _DEFAULT.precision,
+        Literal["auto", "fp32", "bf16", "fp16"] | None,
+        typer.Option("--precision", show_default="mixed on a GPU, fp32 on the CPU"),
+    ] = None,
     threads: Threads = None,
     resume: Annotated[
         str | None,
@@ -112,7 +180,7 @@ def train(
 ) -> None:
     """Trains a network into a run folder and scores it on the test part.
 
-    The weights of the epoch with the best validation Dice are kept. A training
+    The weights of the epoch with the best validation score are kept. A training
     that was interrupted or killed goes on with --resume alone, and ends with
     the weights it would have had.
 
@@ -130,31 +198,36 @@ def train(
                 "A training needs --model and --data.",
                 "Such as: tinyseg train --model ul-vm-unet --data phantom",
             )
-        protocol = Protocol(
-            size=size,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            optimizer=optimizer,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            warmup_steps=warmup_steps,
-            loss=loss,
-            augment=_augmentations(augment),
-            split=split,
-            validation_share=validation_share,
-            test_share=test_share,
-            patience=patience,
-            seed=seed,
-            accelerator=accelerator,
-            precision=precision,
-            threads=threads,
-            encoder_weights=encoder_weights,
-        )
-        from tinyseg.networks import parse_arguments
+        given = {
+            "size": size,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "lr": lr,
+            "optimizer": optimizer,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "schedule": schedule,
+            "warmup_steps": warmup_steps,
+            "loss": loss,
+            "label_smoothing": label_smoothing,
+            "augment": None if augment is None else _augmentations(augment),
+            "split": split,
+            "validation_share": validation_share,
+            "test_share": test_share,
+            "patience": patience,
+            "seed": seed,
+            "accelerator": accelerator,
+            "precision": precision,
+            "threads": threads,
+            "encoder_weights": encoder_weights,
+        }
+        from tinyseg.networks import known, parse_arguments
         from tinyseg.training import train as train_network
 
         arguments = parse_arguments(model, settings)
+        protocol = Protocol.for_task(
+            known(model).task, **{name: value for name, value in given.items() if value is not None}
+        )
         with console.progress() as progress:
             run = train_network(
                 model, data, protocol, arguments=arguments, runs=runs, name=name, progress=progress
@@ -213,7 +286,9 @@ def _best(document: TrainDocument) -> Text:
     best = document.best
     minutes, seconds = divmod(round(document.seconds), 60)
     stopped = ", stopped early" if document.stopped_early else ""
+    what = "top-1" if best.measure == "top1" else "Dice"
+    meaning = "" if best.measure == "top1" else f" ({best.measure.replace('_', ' ')})"
     return Text(
-        f"{document.epochs} epochs in {minutes}:{seconds:02d} min{stopped}. Best validation Dice "
-        f"{best.dice:.4f} ({best.measure.replace('_', ' ')}), after epoch {best.epoch}."
+        f"{document.epochs} epochs in {minutes}:{seconds:02d} min{stopped}. Best validation {what} "
+        f"{best.score:.4f}{meaning}, after epoch {best.epoch}."
     )

@@ -13,8 +13,7 @@ def resolve_trained(text: str, runs: Path) -> "Subject":
     """Resolves a subject that has weights worth scoring.
 
     Raises:
-        UsageError: it is nothing known, a network's name, which stands for fresh weights, or tells
-            several classes apart, where masks have one.
+        UsageError: it is nothing known, or a network's name, which stands for fresh weights.
     """
     from tinyseg.exporters import resolve
 
@@ -23,11 +22,6 @@ def resolve_trained(text: str, runs: Path) -> "Subject":
         raise UsageError(
             f"{text} is a network's name, which stands for fresh weights that learnt nothing.",
             f"Train it first: tinyseg train --model {text} --data phantom",
-        )
-    if len(subject.classes) > 1:
-        raise UsageError(
-            f"{text} tells {len(subject.classes)} classes apart; masks here have one.",
-            "Name a network of a single class.",
         )
     return subject
 

@@ -67,12 +67,18 @@ _PLAIN = (
     Column("parameters", "para-\nmeters", _count, "low"),
     Column("macs", "M MACs", _millions, "low"),
     Column("size", "size", best="low"),
-    Column("measure", "Dice is"),
+    Column("task", "task"),
+    Column("measure", "score is"),
     Column("dice", "Dice", _three, "high"),
     Column("dice_low", "95 %\nfrom", _three, "high"),
     Column("dice_high", "95 %\nto", _three, "high"),
     Column("dice_image", "Dice\nimage", _three, "high"),
     Column("dice_pooled", "Dice\npooled", _three, "high"),
+    Column("top1", "top-1", _three, "high"),
+    Column("top1_low", "95 %\nfrom", _three, "high"),
+    Column("top1_high", "95 %\nto", _three, "high"),
+    Column("top5", "top-5", _three, "high"),
+    Column("macro_f1", "macro\nF1", _three, "high"),
     Column("split", "split"),
     Column("epochs", "epochs", best="low"),
     Column("data", "data", source_name),
@@ -98,6 +104,7 @@ def every_column(formats: Sequence[str] = FORMATS) -> dict[str, Column]:
             Column(f"{name}_kb", f"{title}\nKB", _figures, "low"),
             Column(f"{name}_state", f"{title}\nparity"),
             Column(f"{name}_dice", f"{title}\nDice", _three, "high"),
+            Column(f"{name}_top1", f"{title}\ntop-1", _three, "high"),
         ]
     for name in (*formats, TORCH):
         title = _TITLES.get(name, name)

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Sequence
 
 from tinyseg.comparison.columns import source_name
-from tinyseg.comparison.reading import Row
+from tinyseg.comparison.reading import Row, score_of
 from tinyseg.comparison.rows import comparable
 
 _MEASURES = {
     "per_volume": "Dice is the mean over volumes of the test part",
     "per_image": "Dice is the mean over images of the test part",
+    "top1": "top-1 is the share of the test part's images",
 }
 
 
@@ -19,7 +20,7 @@ def notes(rows: Sequence[Row], shown: Collection[str]) -> list[str]:
         rows: of the comparison.
         shown: names of the columns that the reader sees.
     """
-    scored = [row for row in rows if row["dice"] is not None]
+    scored = [row for row in rows if score_of(row) is not None]
     timed = [name.removesuffix("_ms") for name in shown if name.endswith("_ms")]
     return [
         *_on_measures(scored),
@@ -39,7 +40,7 @@ def _on_measures(scored: Sequence[Row]) -> list[str]:
         sentences.append("The column 'measure' says which row has which.")
     if any(row["pareto"] for row in scored):
         sentences.append(
-            "★ no run of the same data, split and size has a higher Dice with fewer parameters."
+            "★ no run of the same data, split and size has a higher score with fewer parameters."
         )
     return sentences
 
@@ -49,7 +50,7 @@ def _on_different_tests(scored: Sequence[Row]) -> list[str]:
     sentences: list[str] = []
     if len(tests) > 1:
         listed = "; ".join(_test(*test) for test in tests)
-        sentences.append(f"Do not compare Dice between different tests: {listed}.")
+        sentences.append(f"Do not compare scores between different tests: {listed}.")
     if any(len({row["seed"] for row in scored if comparable(row) == test}) > 1 for test in tests):
         sentences.append("Runs with different seeds were tested on different pictures.")
     return sentences

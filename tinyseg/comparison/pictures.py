@@ -1,4 +1,4 @@
-"""Dice against parameters: the picture of what a network costs and what it is worth."""
+"""Score against parameters: the picture of what a network costs and what it is worth."""
 
 from collections import defaultdict
 from itertools import pairwise
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tinyseg.comparison.columns import source_name
 from tinyseg.comparison.labels import place_labels
-from tinyseg.comparison.reading import Row
+from tinyseg.comparison.reading import Row, interval_of, score_of
 from tinyseg.comparison.rows import comparable
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.runs import whole_file
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".png", ".svg", ".pdf")
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
+_MEASURES = {"per_volume": "Dice per volume", "per_image": "Dice per image", "top1": "top-1"}
 _EVERY = 5.0  # pixels along a line that labels should not cross
 
 
 def plot(document: CompareDocument, path: Path) -> None:
-    """Draws Dice against parameters (logarithmic), a point an evaluated run.
+    """Draws Dice or top-1 against parameters (logarithmic), a point an evaluated run.
 
     Bars are the 95 % intervals; a line joins the Pareto front of the runs that are comparable (same
     data, split and size), which share a colour.
@@ -40,10 +41,10 @@ def plot(document: CompareDocument, path: Path) -> None:
     from matplotlib.figure import Figure
 
     check_suffix(path)
-    rows = [row for row in document.rows if row["dice"] is not None]
+    rows = [row for row in document.rows if score_of(row) is not None]
     if not rows:
         raise TinysegError(
-            "There is nothing to draw: no run has a Dice.", "Evaluate one: tinyseg evaluate RUN"
+            "There is nothing to draw: no run has a score.", "Evaluate one: tinyseg evaluate RUN"
         )
     figure = Figure(figsize=(7, 4.5), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
@@ -52,7 +53,7 @@ def plot(document: CompareDocument, path: Path) -> None:
     figure.draw_without_rendering()
     place_labels(
         axes,
-        [(row["parameters"], row["dice"], row["run"]) for row in rows],
+        [(row["parameters"], score_of(row) or 0, row["run"]) for row in rows],
         [_box(axes, row) for row in rows],
         _on_fronts(axes, rows),
     )
@@ -71,12 +72,12 @@ def _draw(axes: "Axes", rows: list[Row]) -> None:
         data, split, size = test
         label = f"{source_name(str(data))}, split by {split}, {size} px"
         _draw_test(axes, alike, _COLOURS[number % len(_COLOURS)], label)
-    measures = {row["measure"].replace("_", " ") for row in rows}
+    measures = {_MEASURES[row["measure"]] for row in rows}
     axes.set_xscale("log")
     axes.margins(x=0.25, y=0.12)
     _name_ticks(axes)
     axes.set_xlabel("parameters")
-    axes.set_ylabel(" or ".join(sorted(f"Dice {measure}" for measure in measures)))
+    axes.set_ylabel(" or ".join(sorted(measures)))
     axes.grid(alpha=0.3, linewidth=0.5)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=8, ncols=2)
 
@@ -99,7 +100,7 @@ def _by_test(rows: list[Row]) -> dict[tuple[object, ...], list[Row]]:
 
 def _front(rows: list[Row]) -> list[tuple[float, float]]:
     """Where the line of a Pareto front bends: parameters and Dice."""
-    return sorted((row["parameters"], row["dice"]) for row in rows if row["pareto"])
+    return sorted((row["parameters"], score_of(row) or 0) for row in rows if row["pareto"])
 
 
 def _draw_test(axes: "Axes", rows: list[Row], colour: str, label: str) -> None:
@@ -107,7 +108,7 @@ def _draw_test(axes: "Axes", rows: list[Row], colour: str, label: str) -> None:
         low, high = _interval(row)
         axes.plot([row["parameters"]] * 2, [low, high], color=colour, linewidth=1, alpha=0.5)
     axes.plot(
-        [row["parameters"] for row in rows], [row["dice"] for row in rows],
+        [row["parameters"] for row in rows], [score_of(row) or 0 for row in rows],
         "o", color=colour, markersize=5, label=label,
     )  # fmt: skip
     best = _front(rows)
@@ -118,9 +119,8 @@ def _draw_test(axes: "Axes", rows: list[Row], colour: str, label: str) -> None:
 
 
 def _interval(row: Row) -> tuple[float, float]:
-    if row["dice_low"] is None:
-        return row["dice"], row["dice"]
-    return row["dice_low"], row["dice_high"]
+    score = score_of(row) or 0
+    return interval_of(row) or (score, score)
 
 
 def _box(axes: "Axes", row: Row) -> "Bbox":
@@ -130,7 +130,7 @@ def _box(axes: "Axes", row: Row) -> "Bbox":
     low, high = _interval(row)
     x, bottom = axes.transData.transform((row["parameters"], low))
     top = axes.transData.transform((row["parameters"], high))[1]
-    middle = axes.transData.transform((row["parameters"], row["dice"]))[1]
+    middle = axes.transData.transform((row["parameters"], score_of(row) or 0))[1]
     return Bbox.from_extents(x - 6, min(bottom, middle - 6), x + 6, max(top, middle + 6))
 
 

@@ -7,9 +7,28 @@ from tinyseg.comparison.columns import FORMATS, TORCH
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation.scores import headline
 from tinyseg.runs import Run
-from tinyseg.runs.records import EvaluationRecord, Manifest, ProfileRecord, Protocol, RunRecord
+from tinyseg.runs.records import (
+    ClassificationEvaluation,
+    EvaluationRecord,
+    Manifest,
+    ProfileRecord,
+    Protocol,
+    RunRecord,
+)
 
 Row = dict[str, Any]
+
+
+def score_of(row: Row) -> float | None:
+    """A row's headline: Dice of masks, top-1 of whole pictures; None where it was not evaluated."""
+    return row["top1"] if row["dice"] is None else row["dice"]
+
+
+def interval_of(row: Row) -> tuple[float, float] | None:
+    """The 95 % interval of a row's headline, where it has one."""
+    name = "top1" if row["dice"] is None else "dice"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return None if low is None else (low, high)
 
 
 def formats_of(runs: Iterable[Run]) -> list[str]:
@@ -44,6 +63,7 @@ def _from_record(run: Run, record: RunRecord) -> Row:
     return {
         "run": run.name,
         "network": record.network,
+        "task": record.task,
         "parameters": record.parameters,
         "size": record.preprocessing.size,
         "state": record.state,
@@ -62,8 +82,17 @@ def _from_training(record: RunRecord, protocol: Protocol) -> Row:
 
 
 def _from_evaluation(evaluation: EvaluationRecord) -> Row:
-    measure, estimate = headline(evaluation.dice)
+    measure, estimate = headline(evaluation)
     low, high = estimate.ci95 or (None, None)
+    if isinstance(evaluation, ClassificationEvaluation):
+        return {
+            "measure": measure,
+            "top1": estimate.mean,
+            "top1_low": low,
+            "top1_high": high,
+            "top5": evaluation.top5.mean,
+            "macro_f1": evaluation.macro_f1,
+        }
     return {
         "measure": measure,
         "dice": estimate.mean,
@@ -84,8 +113,10 @@ def _from_artifacts(manifests: Iterable[Manifest]) -> Row:
         row |= {
             f"{artifact.format}_kb": None if failed else artifact.bytes / 1000,
             f"{artifact.format}_state": "failed" if failed else "passed" if passed else "unchecked",
-            f"{artifact.format}_dice": artifact.accuracy.dice if artifact.accuracy else None,
         }
+        if artifact.accuracy:
+            name = "top1" if artifact.accuracy.measure == "top1" else "dice"
+            row[f"{artifact.format}_{name}"] = artifact.accuracy.scores[0]
     return row
 
 

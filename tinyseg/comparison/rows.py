@@ -7,7 +7,7 @@ from tinyseg.comparison.against import difference_from
 from tinyseg.comparison.columns import every_column
 from tinyseg.comparison.conditions import matching
 from tinyseg.comparison.pareto import front
-from tinyseg.comparison.reading import Row, formats_of, read_row
+from tinyseg.comparison.reading import Row, formats_of, read_row, score_of
 from tinyseg.comparison.sorting import in_order
 from tinyseg.runs import Run
 from tinyseg.runs.records import CompareDocument
@@ -24,13 +24,13 @@ def compare(
 
     Runs that are unfinished, unevaluated or unreadable are there too; ``state`` and ``problem`` say
     so. ``pareto`` marks, among all runs given of the same data, split and size, those that no other
-    beats in Dice and parameters.
+    beats in score (Dice or top-1) and parameters.
 
     Args:
         runs: their folders.
         where: conditions, such as ``parameters<100000``; all must be met.
-        sort: a column, best first; by default comparable runs stand together, best Dice first.
-        against: a run from which every other's Dice is subtracted, pair by pair.
+        sort: a column, best first; by default comparable runs stand together, the best score first.
+        against: a run from which every other's score is subtracted, pair by pair.
 
     Raises:
         UsageError: a condition or column that does not exist.
@@ -40,7 +40,7 @@ def compare(
     rows = [dict.fromkeys(columns) | read_row(run) for run in runs]
     if against:
         for run, row in zip(runs, rows, strict=True):
-            row.update(_against(run, against) if row["dice"] is not None else {})
+            row.update(_against(run, against) if score_of(row) is not None else {})
     _mark_pareto(rows)
     return CompareDocument(rows=in_order(matching(rows, where, columns), sort, columns))
 
@@ -64,9 +64,9 @@ def _against(run: Run, reference: Run) -> Row:
 def _mark_pareto(rows: list[Row]) -> None:
     for row in rows:
         row["pareto"] = False
-    scored = [row for row in rows if row["dice"] is not None]
-    for group in {comparable(row) for row in scored}:
-        alike = [row for row in scored if comparable(row) == group]
-        points = [(row["dice"], row["parameters"]) for row in alike]
-        for row, on_front in zip(alike, front(points), strict=True):
+    scored = [(row, score) for row in rows if (score := score_of(row)) is not None]
+    for group in {comparable(row) for row, _ in scored}:
+        alike = [(row, score) for row, score in scored if comparable(row) == group]
+        points = [(score, row["parameters"]) for row, score in alike]
+        for (row, _), on_front in zip(alike, front(points), strict=True):
             row["pareto"] = on_front

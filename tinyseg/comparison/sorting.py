@@ -5,7 +5,7 @@ from typing import Any
 
 from tinyseg.comparison.columns import Column, column_named
 
-_DEFAULT = ("data", "split", "size", "dice", "run")
+_DEFAULT = ("data", "split", "size", "dice", "top1", "run")
 
 
 def in_order(
@@ -13,7 +13,7 @@ def in_order(
 ) -> list[dict[str, Any]]:
     """Sorts rows by a column, the best first and missing ones last.
 
-    By default rows of the same data, split and size stand together, the best Dice first.
+    By default rows of the same data, split and size stand together, the best score first.
 
     Raises:
         UsageError: there is no such column.

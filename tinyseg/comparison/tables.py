@@ -9,10 +9,11 @@ from rich.text import Text
 
 from tinyseg.comparison.columns import Column, column_named, columns_of
 from tinyseg.comparison.notes import notes
-from tinyseg.comparison.reading import Row
+from tinyseg.comparison.reading import Row, score_of
 from tinyseg.runs.records import CompareDocument
 
 _DICE = ("dice", "dice_low", "dice_high")
+_TOP = ("top1", "top1_low", "top1_high")
 _DIFFERENCE = ("difference", "difference_low", "difference_high")
 _WIDE_FROM = 120  # characters
 
@@ -54,13 +55,19 @@ class ComparisonTable:
 
     def _fitting(self, width: int) -> list[Column]:
         wide = width >= _WIDE_FROM
-        names = ["run", "parameters", *(["macs", "size"] if wide else []), *_DICE]
+        masks, pictures = (
+            any(row["task"] in tasks for row in self._rows)
+            for tasks in (("segmentation", None), ("classification",))
+        )
+        names = ["run", "parameters", *(["macs", "size"] if wide else [])]
+        names += [*_DICE * masks, *_TOP * pictures]
         if any(row["against"] for row in self._rows):
             names += _DIFFERENCE
         elif not wide:
             names += ["onnx_kb", "onnx_ms", "tflite_kb", "tflite_ms"]
         if wide:
-            names += ["dice_image", "onnx_kb", "onnx_ms", "onnx_peak_mb", "tflite_kb", "tflite_ms"]
+            names += [*["dice_image"] * masks, *["top5"] * pictures]
+            names += ["onnx_kb", "onnx_ms", "onnx_peak_mb", "tflite_kb", "tflite_ms"]
             names += ["torch_ms", "split", "epochs", "data"]
         return [self._known[name] for name in names]
 
@@ -79,9 +86,9 @@ def _cell(row: Row, column: Column) -> Text:
 
 
 def _named(row: Row) -> Text:
-    """A run's name, and below it why it has no Dice, where it has none."""
+    """A run's name, and below it why it has no score, where it has none."""
     name = Text(row["run"], "bold" if row["pareto"] else "")
-    if row["dice"] is None:
+    if score_of(row) is None:
         state = "not evaluated" if row["state"] == "finished" else row["state"]
         name.append(f"\n{state}", "yellow")
     return name

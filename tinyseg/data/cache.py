@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tinyseg.data.preprocessing import resize_image, resize_mask
 from tinyseg.data.sample import Dataset
 from tinyseg.progress import Progress, silent
+from tinyseg.runs.records import Task
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def task(self) -> Task:
+        """What networks learn from them."""
+        return "classification" if self.labels.ndim == 1 else "segmentation"
 
     @property
     def strata_by_key(self) -> dict[str, int]:

@@ -9,16 +9,21 @@ from tinyseg.evaluation.network import network_predictor
 from tinyseg.evaluation.overlays import draw_overlay
 from tinyseg.evaluation.picture_files import PictureFile, find_pictures
 from tinyseg.evaluation.predict import predict_pictures
+from tinyseg.evaluation.recognition import ImageLabels, rank_labels
 from tinyseg.evaluation.run import evaluate_dataset, evaluate_run, keep_evaluation
-from tinyseg.evaluation.scores import difference, headline, read_table, score, write_table
+from tinyseg.evaluation.scores import difference, headline, mean, score
+from tinyseg.evaluation.tables import Table, Tally, make_table, read_table, tally, write_table
 
 __all__ = [
     "Choice",
     "Chosen",
     "Evaluation",
     "ImageCounts",
+    "ImageLabels",
     "PictureFile",
     "Predictor",
+    "Table",
+    "Tally",
     "baselines",
     "choose_pictures",
     "count_images",
@@ -33,10 +38,14 @@ __all__ = [
     "headline",
     "iou",
     "keep_evaluation",
+    "make_table",
+    "mean",
     "network_predictor",
     "predict_pictures",
     "probabilities",
+    "rank_labels",
     "read_table",
     "score",
+    "tally",
     "write_table",
 ]

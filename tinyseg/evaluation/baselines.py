@@ -1,4 +1,4 @@
-"""What needs no learning: nothing, everything, and a threshold on a volume's grey levels."""
+"""What needs no learning: one label for everything, and a threshold on a volume's grey levels."""
 
 import os
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from tinyseg.data.measures import head_mask
 from tinyseg.data.preprocessing import resize_image, resize_mask
-from tinyseg.evaluation.dice import ImageCounts, count_pixels, dice
-from tinyseg.evaluation.scores import score
+from tinyseg.evaluation.dice import count_pixels
+from tinyseg.evaluation.recognition import rank_labels
+from tinyseg.evaluation.tables import Table, make_table
 from tinyseg.progress import Progress, silent
-from tinyseg.runs.records import Scores
 
 if TYPE_CHECKING:
     from tinyseg.data.cache import Pictures
@@ -28,8 +28,8 @@ _MARGIN = 20.0  # how far inside the head a tumour is looked for
 
 def baselines(
     dataset: "Dataset", pictures: "Pictures", progress: Progress = silent
-) -> dict[str, Scores]:
-    """Dice of each baseline on the same pictures as an evaluation.
+) -> dict[str, Table]:
+    """The tables of baselines on the same pictures as an evaluation.
 
     ``threshold`` (`threshold_volume`) looks at whole volumes at their own size, also at slices
     which are not among the pictures; its masks are then resized like the pictures' own.
@@ -40,21 +40,26 @@ def baselines(
         progress: told after every volume.
 
     Returns:
-        Scores by name: ``nothing``, ``everything``, and ``threshold`` where groups are volumes with
-        a channel to look at.
+        By name. Of masks ``nothing``, ``everything`` (of several classes the one with most pixels,
+        everywhere), and ``threshold`` where groups are volumes with one class and a channel to look
+        at; of whole pictures ``most common``, the class with most of them.
 
     Raises:
         TinysegError: a file is missing or corrupt.
     """
+    classes, levels = len(dataset.classes), np.bincount(pictures.labels.ravel(), minlength=2)
+    if dataset.task == "classification":
+        common = np.zeros((len(pictures), classes), np.float32)
+        common[:, levels.argmax()] = 1
+        return {"most common": make_table(pictures, [rank_labels(common, pictures.labels)])}
     tables = {
-        "nothing": _constant(pictures, 0),
-        "everything": _constant(pictures, 1),
+        "nothing": _constant(pictures, 0, classes),
+        "everything": _constant(pictures, 1 + int(levels[1:].argmax()), classes),
     }
     channel = dataset.threshold_channel
-    if dataset.groups_are_volumes and channel is not None:
+    if dataset.groups_are_volumes and classes == 1 and channel is not None:
         tables["threshold"] = _threshold(dataset, pictures, channel, progress)
-    volumes = dataset.groups_are_volumes
-    return {name: score(table, dice, groups_are_volumes=volumes) for name, table in tables.items()}
+    return tables
 
 
 def threshold_volume(
@@ -88,13 +93,11 @@ def threshold_volume(
     return _largest(bright).astype(np.uint8)
 
 
-def _constant(pictures: "Pictures", label: int) -> ImageCounts:
-    return _table(pictures, np.full_like(pictures.labels, label))
+def _constant(pictures: "Pictures", label: int, classes: int) -> Table:
+    return _table(pictures, np.full_like(pictures.labels, label), classes)
 
 
-def _threshold(
-    dataset: "Dataset", pictures: "Pictures", channel: int, progress: Progress
-) -> ImageCounts:
+def _threshold(dataset: "Dataset", pictures: "Pictures", channel: int, progress: Progress) -> Table:
     labels = np.zeros_like(pictures.labels)
     places = {key: place for place, key in enumerate(pictures.keys)}
     groups = set(pictures.groups)
@@ -112,7 +115,7 @@ def _threshold(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(mark, volumes.values()), start=1):
             progress("Threshold baseline", done, len(volumes), "")
-    return _table(pictures, labels)
+    return _table(pictures, labels, 1)
 
 
 def _read_volume(dataset: "Dataset", keys: Sequence[str]) -> NDArray[np.uint8]:
@@ -121,9 +124,8 @@ def _read_volume(dataset: "Dataset", keys: Sequence[str]) -> NDArray[np.uint8]:
     return np.stack([resize_image(image, (height, width)) for image in images])
 
 
-def _table(pictures: "Pictures", labels: NDArray[np.uint8]) -> ImageCounts:
-    tp, fp, fn = count_pixels(labels, pictures.labels)
-    return ImageCounts(list(pictures.keys), list(pictures.groups), tp, fp, fn)
+def _table(pictures: "Pictures", labels: NDArray[np.uint8], classes: int) -> Table:
+    return make_table(pictures, [count_pixels(labels, pictures.labels, classes)])
 
 
 def _depth_in_head(picture: NDArray[np.uint8], scale: float) -> NDArray[np.float64]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-#: Network inputs (batch, channels, height, width) to logits (batch, classes, height, width),
-#: whatever computes them.
+#: Network inputs (batch, channels, height, width) to logits (batch, classes, height, width) or
+#: (batch, classes), whatever computes them.
 Predictor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
@@ -15,7 +15,7 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float32]:
 
     Args:
         logits: (batch, classes, height, width). A single class is that of the foreground; of
-            several, class 0 is the background.
+            several, class 0 is the background. Or (batch, classes) of whole pictures.
 
     Returns:
         The same shape, in [0, 1]: the sigmoid of a single class, the softmax over several.
@@ -29,16 +29,21 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def decide(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
-    """A label for every pixel.
+    """A label for every pixel or picture.
 
     Args:
-        probabilities: (batch, classes, height, width).
+        probabilities: (batch, classes, height, width), or (batch, classes).
         threshold: from this probability on, a pixel belongs to a single class. Of several classes
             the most probable wins, whatever the threshold.
 
     Returns:
-        (batch, height, width), 0 background.
+        (batch, height, width), 0 background; or (batch,).
     """
     if probabilities.shape[1] == 1:
         return (probabilities[:, 0] >= np.float32(threshold)).astype(np.uint8)
     return probabilities.argmax(axis=1).astype(np.uint8)
+
+
+def foreground_classes(channels: int) -> int:
+    """How many classes of the foreground logits of so many channels tell apart."""
+    return max(1, channels - 1)

@@ -10,14 +10,14 @@ EMPTY_RULE = "1 where mask and prediction are both empty, 0 where only one is"
 
 
 class ImageCounts(NamedTuple):
-    """A table with a row an image.
+    """Pixels of every image, class by class.
 
     Attributes:
         keys: names of the images.
         groups: the group of each, such as the patient.
-        tp: foreground pixels found.
-        fp: pixels wrongly called foreground.
-        fn: foreground pixels missed.
+        tp: pixels of a class found, (classes, images).
+        fp: pixels wrongly called so.
+        fn: pixels missed.
     """
 
     keys: list[str]
@@ -26,22 +26,32 @@ class ImageCounts(NamedTuple):
     fp: NDArray[np.int64]
     fn: NDArray[np.int64]
 
+    def of_class(self, number: int) -> "ImageCounts":
+        """The counts of one class, the first foreground class being 0."""
+        one = (counts[number : number + 1] for counts in self[2:])
+        return ImageCounts(self.keys, self.groups, *one)
 
-def count_pixels(labels: NDArray[np.uint8], masks: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Compares predicted labels with masks, both (images, height, width) of 0 and 1.
+
+def count_pixels(
+    labels: NDArray[np.uint8], masks: NDArray[np.uint8], classes: int = 1
+) -> NDArray[np.int64]:
+    """Compares predicted labels with masks, both (images, height, width), 0 background.
 
     Returns:
-        (3, images): pixels found, wrongly called foreground, and missed.
+        (3, classes, images): pixels of each foreground class found, wrongly called so, and missed.
     """
-    predicted, true = labels == 1, masks == 1
-    pairs = (predicted & true, predicted & ~true, true & ~predicted)
-    return np.stack([pixels.sum(axis=(1, 2), dtype=np.int64) for pixels in pairs])
+    counts = np.empty((3, classes, len(labels)), np.int64)
+    for number in range(classes):
+        predicted, true = labels == number + 1, masks == number + 1
+        pairs = (predicted & true, predicted & ~true, true & ~predicted)
+        counts[:, number] = [pixels.sum(axis=(1, 2), dtype=np.int64) for pixels in pairs]
+    return counts
 
 
 def volumes(table: ImageCounts) -> ImageCounts:
-    """The counts summed over the images of each group; a row a group, sorted."""
-    names, rows = np.unique(np.asarray(table.groups), return_inverse=True)
-    sums = (_summed(counts, rows, len(names)) for counts in (table.tp, table.fp, table.fn))
+    """The counts summed over the images of each group; a column a group, sorted."""
+    names, columns = np.unique(np.asarray(table.groups), return_inverse=True)
+    sums = (_summed(counts, columns, len(names)) for counts in (table.tp, table.fp, table.fn))
     return ImageCounts(names.tolist(), names.tolist(), *sums)
 
 
@@ -60,7 +70,7 @@ def _ratio(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> NDArray[np
     return np.divide(right, whole, out=np.ones_like(whole), where=whole > 0)
 
 
-def _summed(counts: NDArray[np.int64], rows: NDArray[np.intp], size: int) -> NDArray[np.int64]:
-    sums = np.zeros(size, np.int64)
-    np.add.at(sums, rows, counts)
-    return sums
+def _summed(counts: NDArray[np.int64], columns: NDArray[np.intp], size: int) -> NDArray[np.int64]:
+    sums = np.zeros((size, len(counts)), np.int64)
+    np.add.at(sums, columns, counts.T)
+    return sums.T

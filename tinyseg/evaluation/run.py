@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation.baselines import baselines
 from tinyseg.evaluation.chosen import choose_pictures
-from tinyseg.evaluation.decisions import Predictor
+from tinyseg.evaluation.decisions import Predictor, foreground_classes
 from tinyseg.evaluation.evaluate import Evaluation, evaluate
-from tinyseg.evaluation.scores import write_table
+from tinyseg.evaluation.tables import write_table
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
-from tinyseg.runs.records import Part
+from tinyseg.runs.records import Part, Task
 
 if TYPE_CHECKING:
     from tinyseg.data.preprocessing import Preprocessing
@@ -40,6 +40,8 @@ def evaluate_run(
         chosen.dataset,
         chosen.keys,
         record.preprocessing,
+        task=record.task,
+        classes=record.classes,
         subject=run.name,
         part=part,
         threshold=record.threshold,
@@ -62,6 +64,8 @@ def evaluate_dataset(
     keys: Sequence[str],
     preprocessing: "Preprocessing",
     *,
+    task: Task,
+    classes: Sequence[str],
     subject: str,
     part: str,
     threshold: float = 0.5,
@@ -75,19 +79,22 @@ def evaluate_dataset(
         dataset: where the pictures are read.
         keys: which of them.
         preprocessing: what the predictor wants done to a picture.
+        task: what the predictor's logits are for.
+        classes: what they tell apart, one name a channel.
         subject: what is evaluated, for the record.
         part: which part of the dataset the keys are, for the record.
-        threshold: from this probability on, a pixel belongs to the class.
+        threshold: from this probability on, a pixel belongs to a single class.
         batch_size: pictures a call of the predictor.
         progress: told while pictures are read, baselines computed and pictures predicted.
 
     Raises:
         TinysegError: there are no keys, the dataset lacks some, or its pictures have other channels
-            than the predictor wants.
+            or classes than the predictor.
     """
     from tinyseg.data import load_pictures
 
-    _check(dataset, keys, preprocessing, part)
+    _check_keys(dataset, keys, part)
+    _check_fit(dataset, preprocessing, task, classes)
     pictures = load_pictures(dataset, keys, preprocessing.size, progress)
     return evaluate(
         predictor,
@@ -105,9 +112,7 @@ def evaluate_dataset(
     )
 
 
-def _check(
-    dataset: "Dataset", keys: Sequence[str], preprocessing: "Preprocessing", part: str
-) -> None:
+def _check_keys(dataset: "Dataset", keys: Sequence[str], part: str) -> None:
     if not keys:
         raise TinysegError(f"The part '{part}' of {dataset.source} has no pictures.")
     lost = sorted(set(keys) - set(dataset.keys))
@@ -116,6 +121,23 @@ def _check(
             f"{dataset.source} lacks {len(lost)} of the {len(keys)} pictures of the part '{part}', "
             f"such as {lost[0]}; the data changed since the split was made.",
             "Bring the pictures back, or train again.",
+        )
+
+
+def _check_fit(
+    dataset: "Dataset", preprocessing: "Preprocessing", task: Task, classes: Sequence[str]
+) -> None:
+    if dataset.task != task:
+        raise TinysegError(
+            f"{dataset.source} is for {dataset.task}, the network for {task}.",
+            "Name data like those of its training.",
+        )
+    known = len(classes) if task == "classification" else foreground_classes(len(classes))
+    if known != len(dataset.classes):
+        raise TinysegError(
+            f"The network tells {known} class{'es' * (known != 1)} apart, the data {dataset.source} "
+            f"have {len(dataset.classes)}.",
+            "Name data like those of its training.",
         )
     wanted = len(preprocessing.mean)
     if dataset.channels != wanted:

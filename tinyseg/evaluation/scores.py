@@ -1,9 +1,6 @@
-"""From counts of pixels to scores, and the table on disk (``evaluation.csv``)."""
+"""From tables to scores with their intervals."""
 
-import csv
-from collections.abc import Callable
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,75 +8,108 @@ from numpy.typing import ArrayLike, NDArray
 from tinyseg.errors import TinysegError
 from tinyseg.evaluation.dice import EMPTY_RULE, ImageCounts, dice, iou, volumes
 from tinyseg.evaluation.intervals import mean_interval
-from tinyseg.runs import whole_file
-from tinyseg.runs.records import Estimate, ImageEstimate, Scores
+from tinyseg.evaluation.recognition import ImageLabels, count_classes, macro_f1, top
+from tinyseg.evaluation.tables import Table
+from tinyseg.runs.records import (
+    ClassificationEvaluation,
+    ClassRecognised,
+    ClassScores,
+    Estimate,
+    EvaluationRecord,
+    ImageEstimate,
+    Measure,
+    Scores,
+)
 
-Measure = Callable[[ArrayLike, ArrayLike, ArrayLike], NDArray[np.float64]]
-
-#: Which mean stands first: over volumes where groups are volumes, else over images.
-Headline = Literal["per_volume", "per_image"]
-
-_COLUMNS = ("key", "group", "tp", "fp", "fn", "dice", "iou")
+#: `dice` or `iou`.
+Overlap = Callable[[ArrayLike, ArrayLike, ArrayLike], NDArray[np.float64]]
 
 
-def score(table: ImageCounts, measure: Measure, *, groups_are_volumes: bool) -> Scores:
-    """A measure (`dice` or `iou`) in its three meanings, with intervals over groups."""
-    per_image = mean_interval(measure(*table[2:]), table.groups)
+def score(table: ImageCounts, overlap: Overlap, *, groups_are_volumes: bool) -> Scores:
+    """Dice or IoU in its three meanings, a mean over the classes, with intervals over groups."""
+    per_image = _mean(table, overlap)
+    sums = (counts.sum(axis=1) for counts in (table.tp, table.fp, table.fn))
     return Scores(
-        per_volume=_mean(volumes(table), measure) if groups_are_volumes else None,
+        per_volume=_mean(volumes(table), overlap) if groups_are_volumes else None,
         per_image=ImageEstimate(**per_image.model_dump(), empty_rule=EMPTY_RULE),
-        pooled=float(measure(table.tp.sum(), table.fp.sum(), table.fn.sum())),
+        pooled=float(overlap(*sums).mean()),
     )
 
 
-def headline(scores: Scores) -> tuple[Headline, Estimate]:
-    """The mean that stands first, and which one it is."""
-    if scores.per_volume is not None:
-        return "per_volume", scores.per_volume
-    return "per_image", scores.per_image
+def score_classes(
+    table: ImageCounts, names: Sequence[str], *, groups_are_volumes: bool
+) -> list[ClassScores]:
+    """Dice and IoU of each foreground class."""
+    return [
+        ClassScores(
+            name=name,
+            dice=score(table.of_class(number), dice, groups_are_volumes=groups_are_volumes),
+            iou=score(table.of_class(number), iou, groups_are_volumes=groups_are_volumes),
+        )
+        for number, name in enumerate(names)
+    ]
 
 
-def difference(table: ImageCounts, other: ImageCounts, *, groups_are_volumes: bool) -> Estimate:
-    """Headline Dice of ``table`` less that of ``other``, paired, with its interval over groups.
+def score_recognition(
+    table: ImageLabels, names: Sequence[str]
+) -> tuple[Estimate, Estimate, float, list[ClassRecognised]]:
+    """Top-1, top-5, macro F1, and each class."""
+    counts = count_classes(table, len(names))
+    classes = [
+        ClassRecognised(
+            name=name,
+            images=int(own),
+            recall=right / own if own else None,
+            precision=right / taken if taken else None,
+            f1=None if np.isnan(f1) else float(f1),
+        )
+        for name, own, taken, right, f1 in zip(names, *counts, counts.f1, strict=True)
+    ]
+    top1, top5 = (mean_interval(top(table, places), table.groups) for places in (1, 5))
+    return top1, top5, macro_f1(counts), classes
+
+
+def headline(record: EvaluationRecord) -> tuple[Measure, Estimate]:
+    """The score that stands first, and which one it is.
+
+    Dice over volumes where groups are volumes, else over images; top-1 of whole images.
+    """
+    if isinstance(record, ClassificationEvaluation):
+        return "top1", record.top1
+    if record.dice.per_volume is not None:
+        return "per_volume", record.dice.per_volume
+    return "per_image", record.dice.per_image
+
+
+def mean(table: Table, *, groups_are_volumes: bool) -> tuple[Measure, Estimate]:
+    """The headline of a table, as `headline` has it of a record."""
+    measure, values, groups = _headline(table, groups_are_volumes)
+    return measure, mean_interval(values, groups)
+
+
+def difference(table: Table, other: Table, *, groups_are_volumes: bool) -> Estimate:
+    """Headline of ``table`` less that of ``other``, paired, with its interval over groups.
 
     Raises:
         TinysegError: the tables are not of the same images.
     """
-    if table.keys != other.keys or table.groups != other.groups:
-        raise TinysegError("Dice can only be compared pair by pair on the same images.")
+    if type(table) is not type(other) or (table.keys, table.groups) != (other.keys, other.groups):
+        raise TinysegError("Scores can only be compared pair by pair on the same images.")
+    _, values, groups = _headline(table, groups_are_volumes)
+    return mean_interval(values - _headline(other, groups_are_volumes)[1], groups)
+
+
+def _headline(
+    table: Table, groups_are_volumes: bool
+) -> tuple[Measure, NDArray[np.float64], list[str]]:
+    """What the headline is the mean of: a value a volume or an image."""
+    if isinstance(table, ImageLabels):
+        return "top1", top(table, 1), table.groups
     if groups_are_volumes:
-        table, other = volumes(table), volumes(other)
-    return mean_interval(dice(*table[2:]) - dice(*other[2:]), table.groups)
+        table = volumes(table)
+    values = dice(*table[2:]).mean(axis=0)
+    return ("per_volume" if groups_are_volumes else "per_image"), values, table.groups
 
 
-def write_table(path: Path, table: ImageCounts) -> None:
-    """Writes a row an image, with its Dice and IoU, whole or not at all."""
-    dices, ious = dice(*table[2:]).tolist(), iou(*table[2:]).tolist()
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows(zip(*table, dices, ious, strict=True))
-
-
-def read_table(path: Path) -> ImageCounts:
-    """Reads what `write_table` wrote.
-
-    Raises:
-        TinysegError: the file is missing or not such a table.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        counts = [
-            np.array([int(row[name]) for row in rows], np.int64) for name in ("tp", "fp", "fn")
-        ]
-        return ImageCounts([row["key"] for row in rows], [row["group"] for row in rows], *counts)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise TinysegError(
-            f"{path} should be a table with the columns {', '.join(_COLUMNS)}: {error}.",
-            "Evaluate the run again with tinyseg evaluate.",
-        ) from None
-
-
-def _mean(table: ImageCounts, measure: Measure) -> Estimate:
-    return mean_interval(measure(*table[2:]), table.groups)
+def _mean(table: ImageCounts, overlap: Overlap) -> Estimate:
+    return mean_interval(overlap(*table[2:]).mean(axis=0), table.groups)

@@ -1,25 +1,23 @@
-"""Is an artifact as good as its run? Dice of both on the same pictures."""
+"""Is an artifact as good as its run? Scores of both on the same pictures."""
 
-from tinyseg.evaluation import ImageCounts, dice, difference, headline, score
-from tinyseg.runs.records import Accuracy
+from typing import Any
+
+from tinyseg.evaluation import Table, difference, mean
+from tinyseg.runs.records import Accuracy, DiceKept, TopKept
 
 
-def accuracy(own: ImageCounts, found: ImageCounts, *, groups_are_volumes: bool) -> Accuracy:
-    """Headline Dice of an artifact beside its run's, with the paired difference.
+def accuracy(own: Table, found: Table, *, groups_are_volumes: bool) -> Accuracy:
+    """The headline of an artifact beside its run's, with the paired difference.
 
     Args:
-        own: the run's counts.
+        own: the run's table.
         found: the artifact's, of the same images.
         groups_are_volumes: whether Dice over volumes is the headline.
     """
-    measure, mean = headline(score(found, dice, groups_are_volumes=groups_are_volumes))
-    _, run_mean = headline(score(own, dice, groups_are_volumes=groups_are_volumes))
+    measure, of_artifact = mean(found, groups_are_volumes=groups_are_volumes)
+    _, of_run = mean(own, groups_are_volumes=groups_are_volumes)
     gap = difference(found, own, groups_are_volumes=groups_are_volumes)
-    return Accuracy(
-        measure=measure,
-        dice=mean.mean,
-        run_dice=run_mean.mean,
-        difference=gap.mean,
-        ci95=gap.ci95,
-        images=len(found.keys),
-    )
+    kept: dict[str, Any] = {"difference": gap.mean, "ci95": gap.ci95, "images": len(found.keys)}
+    if measure == "top1":
+        return TopKept(measure=measure, top1=of_artifact.mean, run_top1=of_run.mean, **kept)
+    return DiceKept(measure=measure, dice=of_artifact.mean, run_dice=of_run.mean, **kept)

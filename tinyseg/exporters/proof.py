@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseg.evaluation import ImageCounts, Predictor, count_images, network_predictor
+from tinyseg.evaluation import Predictor, Table, count_images, network_predictor
 from tinyseg.exporters.accuracy import accuracy
 from tinyseg.exporters.base import Exporter
 from tinyseg.exporters.parity import compare
@@ -35,15 +35,15 @@ class Proof:
         inputs: of the pictures that parity is taken on.
         logits: the network's answers to them.
         pictures: all test pictures, and
-        counts: the network's on them; None when accuracy is not asked for, or the weights have no
-            data of their own.
+        table: the network's figures on them; None when accuracy is not asked for, or the weights
+            have no data of their own.
     """
 
     subject: Subject
     inputs: NDArray[np.float32]
     logits: NDArray[np.float32]
     pictures: "Pictures"
-    counts: ImageCounts | None
+    table: Table | None
 
     @classmethod
     def of(
@@ -57,8 +57,8 @@ class Proof:
         rows = evenly(len(pictures.keys), _PARITY_PICTURES)
         inputs = inputs_of(subject, pictures.images[rows])
         logits = np.concatenate([predict(inputs[row : row + 1]) for row in range(len(inputs))])
-        counts = _count(subject, predict, pictures, 16, progress) if with_accuracy else None
-        return cls(subject, inputs, logits, pictures, counts)
+        table = _judge(subject, predict, pictures, 16, progress) if with_accuracy else None
+        return cls(subject, inputs, logits, pictures, table)
 
     def examine(self, artifact: Path, exporter: Exporter) -> tuple[Parity, Accuracy | None]:
         """Compares an artifact, run by its own runtime, picture by picture.
@@ -70,16 +70,16 @@ class Proof:
         found = predict(self.inputs)
         parity = compare(self.logits, found, threshold=self.subject.threshold)
         data = self.subject.data
-        if self.counts is None or data is None:
+        if self.table is None or data is None:
             return parity, None
-        counts = _count(self.subject, predict, self.pictures, _PICTURES_A_CHILD, silent)
+        table = _judge(self.subject, predict, self.pictures, _PICTURES_A_CHILD, silent)
         volumes = data.groups_are_volumes
-        return parity, accuracy(self.counts, counts, groups_are_volumes=volumes)
+        return parity, accuracy(self.table, table, groups_are_volumes=volumes)
 
 
-def _count(
+def _judge(
     subject: Subject, predict: Predictor, pictures: "Pictures", at_once: int, progress: Progress
-) -> ImageCounts:
+) -> Table:
     return count_images(
         predict,
         pictures,

@@ -10,7 +10,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from tinyseg import plugins
 from tinyseg.errors import UsageError
-from tinyseg.runs.records import Task, logit_names
+from tinyseg.runs.records import BACKGROUND, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -105,8 +105,9 @@ def defaults(network: Network) -> dict[str, Any]:
 def class_names(task: Task, channels: int) -> list[str]:
     """Names for classes that nobody named, one a channel of the logits."""
     if task == "segmentation":
-        few = ["foreground"] if channels == 1 else [f"class {n}" for n in range(1, channels)]
-        return logit_names(task, few)
+        if channels == 1:
+            return ["foreground"]
+        return [BACKGROUND, *(f"class {n}" for n in range(1, channels))]
     return [f"class {n}" for n in range(1, channels + 1)]
 
 

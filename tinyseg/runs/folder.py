@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import filelock
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.runs.files import write_text
@@ -21,7 +21,8 @@ from tinyseg.runs.records import (
     SplitRecord,
 )
 
-_D = TypeVar("_D", bound=Document)
+_D = TypeVar("_D")
+_EVALUATION: TypeAdapter[EvaluationRecord] = TypeAdapter(EvaluationRecord)
 
 
 class Run:
@@ -123,7 +124,7 @@ class Run:
     @property
     def evaluation(self) -> EvaluationRecord | None:
         """``evaluation.json``, if the run was evaluated."""
-        return self._read_if_there("evaluation.json", EvaluationRecord)
+        return self._read_if_there("evaluation.json", _EVALUATION)
 
     @property
     def count(self) -> CountRecord | None:
@@ -184,13 +185,14 @@ class Run:
         finally:
             lock.release()
 
-    def _read_if_there(self, name: str, kind: type[_D]) -> _D | None:
+    def _read_if_there(self, name: str, kind: type[_D] | TypeAdapter[_D]) -> _D | None:
         return self._read(name, kind) if (self.path / name).is_file() else None
 
-    def _read(self, name: str, kind: type[_D]) -> _D:
+    def _read(self, name: str, kind: type[_D] | TypeAdapter[_D]) -> _D:
         path = self.path / name
         try:
-            return kind.model_validate_json(path.read_bytes())
+            form = kind if isinstance(kind, TypeAdapter) else TypeAdapter(kind)
+            return form.validate_json(path.read_bytes())
         except FileNotFoundError:
             raise TinysegError(f"The run {self.path} has no {name}.") from None
         except ValidationError as error:

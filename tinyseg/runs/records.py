@@ -13,6 +13,9 @@ from tinyseg.data.preprocessing import Preprocessing
 Part = Literal["train", "validation", "test"]
 Task = Literal["segmentation", "classification"]
 
+#: What the first of several channels of logits stands for, pixel by pixel.
+BACKGROUND = "background"
+
 
 class Value(BaseModel):
     """A part of a document."""
@@ -50,8 +53,8 @@ def logit_names(task: Task, classes: Sequence[str]) -> list[str]:
     Several classes of the foreground compete with the background, which comes first; a single one
     has a channel of its own, as has every class of whole pictures.
     """
-    background = ["background"] * (task == "segmentation" and len(classes) > 1)
-    return [*background, *classes]
+    competing = task == "segmentation" and len(classes) > 1
+    return [*[BACKGROUND] * competing, *classes]
 
 
 class DataUsed(Value):
@@ -67,23 +70,43 @@ class DataUsed(Value):
     channels: int
 
 
-Augmentation = Literal["flip", "rot90", "rotate", "intensity"]
+Augmentation = Literal["crop", "flip", "mirror", "rot90", "rotate", "intensity"]
+
+
+_CLASSIFYING: dict[str, Any] = {
+    "size": 32,
+    "batch_size": 128,
+    "lr": 0.1,
+    "optimizer": "sgd",
+    "weight_decay": 5e-4,
+    "schedule": "one-cycle",
+    "loss": "cross-entropy",
+    "label_smoothing": 0.1,
+    "augment": ["crop", "mirror"],
+}
 
 
 class Protocol(Value):
-    """How a run is trained; the names are the options of ``tinyseg train``."""
+    """How a run is trained; the names are the options of ``tinyseg train``.
+
+    The defaults are those of segmentation; `for_task` has classification's too.
+    """
 
     size: int = 256
     epochs: int = 30
     batch_size: int = 16
     lr: float = 1e-3
-    optimizer: Literal["adam", "adamw"] = "adamw"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    momentum: float = Field(default=0.9, description="of sgd, by Nesterov's rule")
     weight_decay: float = 0.01
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: Literal["constant", "cosine", "one-cycle"] = "cosine"
     warmup_steps: int | None = Field(
-        default=None, description="None before a training: a tenth of its steps, at most 100"
+        default=None,
+        description="None before a training: a tenth of its steps, at most 100; three tenths of a "
+        "one-cycle",
     )
-    loss: Literal["dice", "bce-dice"] = "bce-dice"
+    loss: Literal["dice", "bce-dice", "cross-entropy"] = "bce-dice"
+    label_smoothing: float = Field(default=0.0, description="of cross-entropy")
     augment: list[Augmentation] = ["flip", "intensity"]
     split: Literal["patient", "image"] = "patient"
     validation_share: float = 0.15
@@ -97,13 +120,22 @@ class Protocol(Value):
         default=None, description="a file, or imagenet; None starts the encoder at random"
     )
 
+    @classmethod
+    def for_task(cls, task: Task, **given: Any) -> Self:
+        """What is given, and a task's defaults for the rest."""
+        return cls(**((_CLASSIFYING if task == "classification" else {}) | given))
+
+
+#: What a headline is: Dice over volumes, Dice over images, or top-1 of whole pictures.
+Measure = Literal["per_volume", "per_image", "top1"]
+
 
 class Best(Value):
-    """The epoch whose weights were kept, by validation Dice (``measure``)."""
+    """The epoch whose weights were kept, by the validation part's headline (``measure``)."""
 
     epoch: int
-    dice: float
-    measure: Literal["per_volume", "per_image"]
+    score: float
+    measure: Measure
 
 
 class EncoderStart(Value):
@@ -337,20 +369,50 @@ class ClassScores(Value):
     iou: Scores
 
 
-class EvaluationRecord(Document):
-    """``evaluation.json`` and ``tinyseg evaluate --json``."""
+class Evaluated(Document):
+    """What was evaluated, of either task."""
 
     subject: str
     split: str
     data: str
     size: int
-    threshold: float
     images: int
     groups: int
-    dice: Scores
+
+
+class SegmentationEvaluation(Evaluated):
+    """``evaluation.json`` and ``tinyseg evaluate --json`` of masks."""
+
+    task: Literal["segmentation"] = "segmentation"
+    threshold: float
+    dice: Scores = Field(description="of several classes the mean")
     iou: Scores
     baselines: dict[str, Scores] = Field(description="Dice of each baseline")
     per_class: list[ClassScores]
+
+
+class ClassRecognised(Value):
+    """Scores of one class of whole pictures."""
+
+    name: str
+    images: int = Field(description="that show it")
+    recall: float | None = Field(description="None of a class without images")
+    precision: float | None = Field(description="None of a class that no image was taken for")
+    f1: float | None
+
+
+class ClassificationEvaluation(Evaluated):
+    """``evaluation.json`` and ``tinyseg evaluate --json`` of whole pictures."""
+
+    task: Literal["classification"] = "classification"
+    top1: Estimate
+    top5: Estimate
+    macro_f1: float
+    baselines: dict[str, float] = Field(description="top-1 of each baseline")
+    per_class: list[ClassRecognised]
+
+
+EvaluationRecord = SegmentationEvaluation | ClassificationEvaluation
 
 
 # --- predict ------------------------------------------------------------------------------------
@@ -449,24 +511,48 @@ class Parity(Value):
 
     max_abs: float
     mean_abs: float
-    flips: float = Field(description="share of pixels whose label changes")
+    flips: float = Field(description="share of labels that change")
     logits: float = Field(description="largest difference of a logit over the logits' range")
     images: int
     tolerance: float
     passed: bool
 
 
-class Accuracy(Value):
-    """Dice of an artifact and of its run on the same pictures."""
-
-    measure: Literal["per_volume", "per_image"]
-    dice: float
-    run_dice: float
+class _Kept(Value):
     difference: float
     ci95: tuple[float, float] | None = Field(
         description="95 % interval of the paired difference, by bootstrap over groups"
     )
     images: int
+
+
+class DiceKept(_Kept):
+    """Dice of an artifact and of its run on the same pictures."""
+
+    measure: Literal["per_volume", "per_image"]
+    dice: float
+    run_dice: float
+
+    @property
+    def scores(self) -> tuple[float, float]:
+        """The artifact's and the run's."""
+        return self.dice, self.run_dice
+
+
+class TopKept(_Kept):
+    """Top-1 of an artifact and of its run on the same pictures."""
+
+    measure: Literal["top1"]
+    top1: float
+    run_top1: float
+
+    @property
+    def scores(self) -> tuple[float, float]:
+        """The artifact's and the run's."""
+        return self.top1, self.run_top1
+
+
+Accuracy = DiceKept | TopKept
 
 
 class ArtifactRecord(Value):

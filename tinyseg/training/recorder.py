@@ -3,6 +3,7 @@
 import csv
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
@@ -13,7 +14,7 @@ from torch import nn
 from tinyseg.errors import TinysegError
 from tinyseg.progress import Progress
 from tinyseg.runs import Run, whole_file
-from tinyseg.runs.records import Best
+from tinyseg.runs.records import Best, Measure
 
 _SECONDS_BETWEEN_FIGURES = 0.2  # reading a loss waits for the accelerator
 
@@ -26,17 +27,27 @@ class Recorder(Checkpoint):
 
     Args:
         run: the run's folder.
-        measure: the meaning of the validation Dice.
+        figures: names of the validation part's scores, the headline first.
+        measure: the meaning of the headline.
         steps: of the whole training, for progress.
         progress: told after every batch.
     """
 
-    def __init__(self, run: Run, measure: Any, steps: int, progress: Progress) -> None:
-        self.run, self.measure, self.steps, self.progress = run, measure, steps, progress
+    def __init__(
+        self,
+        run: Run,
+        figures: Sequence[str],
+        measure: Measure,
+        steps: int,
+        progress: Progress,
+    ) -> None:
+        self.run, self.figures = run, figures
+        self.measure: Measure = measure
+        self.steps, self.progress = steps, progress
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
         self._pictures = 0
-        self._figures = ""
+        self._spoken = ""
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training needs of this."""
@@ -48,8 +59,12 @@ class Recorder(Checkpoint):
 
     @property
     def best(self) -> dict[str, float] | None:
-        """The first of the epochs with the highest validation Dice."""
-        return max(self.history, key=lambda row: row["validation_dice"], default=None)
+        """The first of the epochs with the highest headline of the validation part."""
+        return max(self.history, key=lambda row: row[self._headline], default=None)
+
+    @property
+    def _headline(self) -> str:
+        return f"validation_{self.figures[0]}"
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Starts the clocks."""
@@ -69,10 +84,10 @@ class Recorder(Checkpoint):
         now = time.monotonic()
         self._pictures += len(batch[0])
         self._trained = now - self._begun
-        if not self._figures or now - self._shown > _SECONDS_BETWEEN_FIGURES:
+        if not self._spoken or now - self._shown > _SECONDS_BETWEEN_FIGURES:
             self._shown = now
-            self._figures = self._speak(trainer, float(outputs["loss"]))
-        self.progress("Training", trainer.global_step, self.steps, self._figures)
+            self._spoken = self._speak(trainer, float(outputs["loss"]))
+        self.progress("Training", trainer.global_step, self.steps, self._spoken)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Writes everything; the validation of the epoch is over by now."""
@@ -92,10 +107,11 @@ class Recorder(Checkpoint):
         self.run.log(", ".join(f"{name} {value:.6g}" for name, value in row.items()))
 
     def _speak(self, trainer: L.Trainer, loss: float) -> str:
-        dice = f" Dice {self.history[-1]['validation_dice']:.3f}" if self.history else ""
+        name = {"dice": "Dice", "top1": "top-1"}[self.figures[0]]
+        score = f" {name} {self.history[-1][self._headline]:.3f}" if self.history else ""
         speed = self._pictures / max(self._trained, 1e-9)
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        return f"{epoch} loss {loss:.3f}{dice} {speed:.0f} images/s"
+        return f"{epoch} loss {loss:.3f}{score} {speed:.0f} images/s"
 
     def _row(self, trainer: L.Trainer) -> dict[str, float]:
         metrics = trainer.callback_metrics
@@ -103,8 +119,7 @@ class Recorder(Checkpoint):
             "epoch": trainer.current_epoch + 1,
             "train_loss": float(metrics["train_loss"]),
             "validation_loss": float(metrics["validation_loss"]),
-            "validation_dice": float(metrics["dice"]),
-            "validation_dice_pooled": float(metrics["dice_pooled"]),
+            **{f"validation_{name}": float(metrics[name]) for name in self.figures},
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "images_per_second": self._pictures / self._trained,
             "seconds": time.monotonic() - self._begun,
@@ -123,7 +138,7 @@ class Recorder(Checkpoint):
         self.run.update(
             epochs_done=len(self.history),
             seconds=self.seconds,
-            best=Best(epoch=int(best["epoch"]), dice=best["validation_dice"], measure=self.measure),
+            best=Best(epoch=int(best["epoch"]), score=best[self._headline], measure=self.measure),
         )
 
 

@@ -9,22 +9,24 @@ from typing import Any
 import torch
 from torch import nn
 
+from tinyseg import plugins
 from tinyseg.counting import count
 from tinyseg.data import audit_leaks, load_pictures, make_split, open_dataset
 from tinyseg.data.cache import Pictures
 from tinyseg.data.describe import data_used
 from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.data.sample import Dataset
-from tinyseg.errors import TinysegError
+from tinyseg.errors import TinysegError, UsageError
 from tinyseg.evaluation import evaluate_run, network_predictor
-from tinyseg.networks import build, build_recorded, load_network, start_encoder
+from tinyseg.networks import build, build_recorded, known, load_network, start_encoder
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now, this_command, this_machine, versions
-from tinyseg.runs.records import Machine, Protocol, RunRecord
+from tinyseg.runs.records import Machine, Measure, Protocol, RunRecord, logit_names
 from tinyseg.training.batches import training_batches, validation_batches
 from tinyseg.training.encoder_start import keep_start, take_start
-from tinyseg.training.module import Segmentation
+from tinyseg.training.losses import make_loss
+from tinyseg.training.module import FIGURES, TrainingModule
 from tinyseg.training.pictures import draw_history, draw_samples
 from tinyseg.training.recorder import Recorder
 from tinyseg.training.trainer import make_trainer, quietly, settle
@@ -48,21 +50,26 @@ def train(
     Args:
         model: a network's name.
         data: what `tinyseg.data.open_dataset` opens.
-        protocol: how to train.
+        protocol: how to train; by default `Protocol.for_task` of the model's task.
         arguments: of the network.
         runs: where run folders are.
         name: of the run's folder; by default model, data and a number.
         progress: told while files are read, during training and evaluation.
 
     Raises:
-        UsageError: no such model, argument or shares, or a size the network does not take.
+        UsageError: no such model, argument or shares, data of another task, a loss of another
+            task, or a size the network does not take.
         TinysegError: data or ``encoder_weights`` that cannot be read, or a loss that is no number.
     """
     torch.set_flush_denormal(True)  # before any thread starts, so that all inherit it
-    protocol, arguments = protocol or Protocol(), dict(arguments or {})
+    task, arguments = known(model).task, dict(arguments or {})
+    protocol = protocol or Protocol.for_task(task)
     dataset = open_dataset(data)
+    _require_task(model, dataset)
+    make_loss(protocol, task)
     torch.manual_seed(protocol.seed)
-    network = build(model, in_channels=dataset.channels, classes=len(dataset.classes), **arguments)
+    channels = len(logit_names(task, dataset.classes))
+    network = build(model, in_channels=dataset.channels, classes=channels, **arguments)
     _try(network, dataset.channels, protocol.size)
     source = protocol.encoder_weights
     start = start_encoder(network, model, source, progress) if source is not None else None
@@ -152,6 +159,16 @@ def resume(run: Run | str, *, runs: Path = Path("runs"), progress: Progress = si
     return run
 
 
+def _require_task(model: str, dataset: Dataset) -> None:
+    task = known(model).task
+    if task != dataset.task:
+        others = (name for name in plugins.names("networks") if known(name).task == dataset.task)
+        raise UsageError(
+            f"{model} is for {task}, the data {dataset.source} are for {dataset.task}.",
+            f"Networks for {dataset.task}: {', '.join(others)}.",
+        )
+
+
 def _try(network: nn.Module, channels: int, size: int) -> None:
     """A network says what sizes it takes; better before thousands of pictures are read."""
     network.eval()
@@ -197,9 +214,16 @@ def _train_epochs(run: Run, network: nn.Module, pictures: Pictures, progress: Pr
         torch.set_num_threads(protocol.threads)
     validation = pictures.part(split.validation)
     steps = protocol.epochs * _batches(len(split.train), protocol)
-    recorder = Recorder(run, "per_volume" if volumes else "per_image", steps, progress)
-    module = Segmentation(
-        network, protocol, record.preprocessing, validation, volumes, record.threshold
+    figures, measure = FIGURES[record.task], _measure(record)
+    recorder = Recorder(run, figures, measure, steps, progress)
+    module = TrainingModule(
+        network,
+        protocol,
+        record.preprocessing,
+        validation,
+        volumes,
+        record.threshold,
+        len(record.classes),
     )
     checkpoint = run.last_checkpoint if run.last_checkpoint.is_file() else None
     with quietly():
@@ -216,6 +240,12 @@ def _train_epochs(run: Run, network: nn.Module, pictures: Pictures, progress: Pr
             raise KeyboardInterrupt from ended
     run.encoder_start.unlink(missing_ok=True)
     run.update(stopped_early=len(recorder.history) < protocol.epochs)
+
+
+def _measure(record: RunRecord) -> Measure:
+    if record.task == "classification":
+        return "top1"
+    return "per_volume" if record.data and record.data.groups_are_volumes else "per_image"
 
 
 def _finish(run: Run, pictures: Pictures, progress: Progress) -> None:

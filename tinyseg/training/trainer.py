@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from tinyseg.errors import UsageError
 from tinyseg.runs import Run
 from tinyseg.runs.records import Protocol
+from tinyseg.training.recorder import Recorder
 
 _PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -43,21 +44,23 @@ def settle(protocol: Protocol, steps: int) -> Protocol:
             "Training in fp16 needs a GPU.", "Say --precision fp32 or bf16, or leave it out."
         )
     warmup = protocol.warmup_steps
+    if warmup is None:
+        warmup = 3 * steps // 10 if protocol.schedule == "one-cycle" else min(100, steps // 10)
     return protocol.model_copy(
         update={
             "accelerator": accelerator,
             "precision": precision,
             "threads": protocol.threads or torch.get_num_threads(),
-            "warmup_steps": min(100, steps // 10) if warmup is None else warmup,
+            "warmup_steps": warmup,
         }
     )
 
 
-def make_trainer(run: Run, protocol: Protocol, recorder: Callback) -> L.Trainer:
+def make_trainer(run: Run, protocol: Protocol, recorder: Recorder) -> L.Trainer:
     """A trainer that is silent and writes nothing but what the recorder writes."""
-    callbacks = [recorder]
+    callbacks: list[Callback] = [recorder]
     if protocol.patience is not None:
-        callbacks.append(EarlyStopping("dice", mode="max", patience=protocol.patience))
+        callbacks.append(EarlyStopping(recorder.figures[0], mode="max", patience=protocol.patience))
     return L.Trainer(
         accelerator=protocol.accelerator,
         precision=_PRECISIONS[protocol.precision],  # pyright: ignore[reportArgumentType]
