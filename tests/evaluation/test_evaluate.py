@@ -76,7 +76,7 @@ def test_a_network_predicts_in_evaluation_mode_and_stays_in_training():
         (["a-1", "c-1"], 3, "segmentation", 1, "lacks 1 of the 2 pictures .* such as c-1"),
         (["a-1"], 4, "segmentation", 1, "have 3 channels, the network takes 4"),
         (["a-1"], 3, "classification", 10, "is for segmentation, the network for classification"),
-        (["a-1"], 3, "segmentation", 3, "The network tells 2 classes apart, the data drawn have 1"),
+        (["a-1"], 3, "segmentation", 3, "The network has 2 classes, the data drawn have 1"),
     ],
 )
 def test_data_that_do_not_fit_are_named(keys, channels, task, classes, sentence):

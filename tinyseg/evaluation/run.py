@@ -135,8 +135,8 @@ def _check_fit(
     known = len(classes) if task == "classification" else foreground_classes(len(classes))
     if known != len(dataset.classes):
         raise TinysegError(
-            f"The network tells {known} class{'es' * (known != 1)} apart, the data {dataset.source} "
-            f"have {len(dataset.classes)}.",
+            f"The network has {known} class{'es' * (known != 1)}, the data {dataset.source} have "
+            f"{len(dataset.classes)}.",
             "Name data like those of its training.",
         )
     wanted = len(preprocessing.mean)
