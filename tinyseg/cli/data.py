@@ -103,23 +103,36 @@ def check(
 @data.command()
 def fetch(
     name: Annotated[
-        Literal["lgg"], typer.Argument(metavar="NAME", help="Which dataset: lgg, from Kaggle.")
+        Literal["cifar10", "cifar100", "lgg"],
+        typer.Argument(
+            metavar="NAME",
+            help="Which dataset: lgg, from Kaggle; cifar10 or cifar100, from their makers.",
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder to copy it to, instead of the downloader's own."),
+        typer.Option(
+            "--out",
+            help="Folder to bring it to, missing or empty.",
+            show_default="the downloader's own for lgg, here and called as NAME for the others",
+        ),
     ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Downloads a public dataset, after telling its licence.
 
-    Example: tinyseg data fetch lgg --out lgg
+    Example: tinyseg data fetch cifar100 --out cifar100
     """
-    from tinyseg.data.fetch import LGG_TERMS, fetch_lgg
+    from tinyseg.data.fetch import CIFAR_ARCHIVES, LGG_TERMS, fetch_cifar, fetch_lgg
 
-    console.say(Text(LGG_TERMS))
-    folder = fetch_lgg(out)
+    if name == "lgg":
+        console.say(Text(LGG_TERMS))
+        folder = fetch_lgg(out)
+    else:
+        console.say(Text(CIFAR_ARCHIVES[name].terms))
+        with console.progress() as progress:
+            folder = fetch_cifar(CIFAR_ARCHIVES[name], out or Path(name), progress)
     console.output.print(str(folder), highlight=False, soft_wrap=True)
     console.say(f"Next: tinyseg data describe {folder}")
 
