@@ -13,7 +13,7 @@ def test_built_in_parts_are_entry_points():
     mamba = ["ul-vm-unet", *variants, "umamba-bot", "umamba-bot-pp", "umamba-enc"]
     others = ["resnet18-seg", "resnet50-seg", "segformer", "segformer-b0", "segvit", *mamba, "unet"]
     assert plugins.names("networks") == sorted([*for_classes, *others])
-    assert plugins.names("datasets") == ["folder", "lgg", "phantom"]
+    assert plugins.names("datasets") == ["cifar", "folder", "lgg", "phantom"]
     assert plugins.names("exporters") == ["onnx", "tflite"]
     assert plugins.names("devices") == ["cpu"]
 

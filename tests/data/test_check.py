@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.cifar_sets import pixels, write, write_cifar100
 from tinyseg.data import check_data
-from tinyseg.errors import TinysegError
+from tinyseg.errors import TinysegError, UsageError
 
 RANDOM = np.random.default_rng(0)
 
@@ -171,3 +172,60 @@ def test_real_folders_are_sound(shared_data, name, images):
 def test_a_real_patient_with_one_sequence_is_noted(shared_data):
     notes = about(found(shared_data / "lgg"), "TCGA_HT_A616_19991226")
     assert notes == "note: has three equal channels: one sequence, repeated"
+
+
+def test_sound_pictures_with_classes_have_no_problem(tmp_path):
+    document = check_data(str(write_cifar100(tmp_path)))
+    assert (document.source, document.images, document.problems) == (f"cifar:{tmp_path}", 9, [])
+
+
+def test_pictures_that_are_there_twice_and_classes_that_are_not_are_told(tmp_path):
+    train, test = pixels(5), pixels(4, 1)
+    train[2] = train[1]
+    train[3] = train[0]
+    test[1], test[2] = train[4], train[0]
+    write_cifar100(
+        tmp_path,
+        {"data": train, "fine_labels": [0, 1, 1, 1, 0]},
+        {"data": test, "fine_labels": [2, 0, 1, 2]},
+        ["plane", "car", "bird", "cat"],
+    )
+    problems = found(tmp_path)
+    assert about(problems, "train-00002") == "note: has the same pixels as train-00001"
+    assert about(problems, "train-00003") == (
+        "warning: has the same pixels as train-00000; their classes are car and plane"
+    )
+    apart = ": one is in the test part, the other is not"
+    assert about(problems, "test-00001") == f"warning: has the same pixels as train-00004{apart}"
+    assert about(problems, "test-00002") == (
+        f"warning: has the same pixels as train-00000{apart}; their classes are car and plane"
+    )
+    of_all = about(problems, tmp_path.name)
+    assert "warning: has no picture outside the test part of: bird, cat" in of_all
+    assert "note: has no picture in the test part of: cat" in of_all
+    assert len(problems) == 6
+
+
+def test_a_set_that_cannot_be_read_is_a_finding(tmp_path):
+    write_cifar100(tmp_path)
+    write(tmp_path / "test", {"data": pixels(2), "fine_labels": [0]})
+    said = about(found(tmp_path), tmp_path.name)
+    assert f"error: cannot be read. The file {tmp_path}/test has 2 pictures and 1 labels." in said
+    assert "tinyseg data fetch cifar100" in said
+    (tmp_path / "test").unlink()
+    assert "lacks test of CIFAR-100" in about(found(tmp_path), tmp_path.name)
+
+
+def test_two_sets_in_one_folder_are_no_finding_but_an_error(tmp_path):
+    write_cifar100(tmp_path)
+    write_cifar100(tmp_path / "cifar-100-python")
+    with pytest.raises(UsageError, match="holds CIFAR-100 in"):
+        check_data(str(tmp_path))
+
+
+def test_the_real_slice_has_no_picture_twice(shared_data):
+    document = check_data(str(shared_data / "cifar100"))
+    assert document.images == 986
+    assert [problem.what for problem in document.problems] == [
+        "has no picture outside the test part of: can"
+    ]

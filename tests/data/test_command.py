@@ -1,11 +1,17 @@
 """`tinyseg data` as users run it."""
 
+import io
 import json
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from tests.command import tinyseg
+from tests.data.cifar_sets import pixels, write_cifar100
+from tests.data.in_memory import InMemory, bar
+from tinyseg.cli import described
+from tinyseg.data import describe_data
 from tinyseg.runs.records import CheckDocument, DescribeDocument
 
 PHANTOM = "phantom:patients=4"
@@ -85,3 +91,41 @@ def test_check_says_1_when_there_are_errors_and_0_when_there_are_none(tmp_path):
     assert "1 error, 0 warnings, 0 notes" in " ".join(shown.stdout.split())
     full = tinyseg("data", "make", made)
     assert (full.returncode, "is not empty" in full.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_describe_tells_of_classes_where_whole_pictures_have_them(tmp_path, columns):
+    train = {"data": pixels(12), "fine_labels": [0, 0, 1] * 4}
+    write_cifar100(tmp_path / "set", train, names=["plane", "car", "bird", "cat"])
+    run = tinyseg(
+        "data", "describe", tmp_path / "set", "--plot", tmp_path / "classes.png",
+        environment={"COLUMNS": str(columns)},
+    )  # fmt: skip
+    text = " ".join(run.stdout.split())
+    assert run.returncode == 0, run.stderr
+    assert max(map(len, run.stdout.splitlines())) <= columns
+    assert "images 15 sizes 32x32 (15) classes 4" in text
+    assert "images a class 3 (median; 0 to 9) without an image cat" in text
+    assert "Split by image, seed 0; the test part is the dataset's own" in text
+    assert "train 10 2 0 1.5 7" in text
+    assert "Without an image in the train part: bird, cat." in text
+    assert "foreground" not in text
+    assert "volume" not in text
+    assert (tmp_path / "classes.png").is_file()
+
+
+def test_describe_tells_of_each_class_of_the_foreground():
+    document = describe_data(
+        InMemory(
+            {f"{c}-1": bar(0, n) + bar(0, 0) for n, c in enumerate("abcd")}, classes=["x", "y"]
+        )
+    )
+    text = rendered(document)
+    assert "with foreground 4 images (100.0% of them)" in text
+    assert "x 3 75.0% 15.00% y 4 100.0% 10.00%" in text
+
+
+def rendered(document: DescribeDocument) -> str:
+    console = Console(width=80, file=io.StringIO())
+    console.print(described.view(document))
+    return " ".join(console.file.getvalue().split())

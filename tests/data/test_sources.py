@@ -43,7 +43,7 @@ def test_a_folder_called_as_a_kind_that_needs_none_is_not_mistaken(both, monkeyp
     ("text", "error", "sentence"),
     [
         ("{}/pictures", UsageError, "could be of the kinds folder and lgg. Say which, such as"),
-        ("{}/pictures/images", TinysegError, "is of no known kind. Known layouts are folder:"),
+        ("{}/pictures/images", TinysegError, "is of no known kind. Known layouts are cifar:"),
         ("{}/picturs", TinysegError, "no folder '{}/picturs'. Did you mean '{}/pictures'?"),
         ("lgg:{}/picturs", TinysegError, "Did you mean '{}/pictures'?"),
         ("{}/nothing-like-it", TinysegError, "or 'phantom' for synthetic volumes"),

@@ -117,7 +117,7 @@ def test_weights_for_imagenet_are_downloaded_once_and_told(published: Path):
     assert start.sha256.startswith(published.stem.rpartition("-")[2])
     published.unlink()
     assert start_encoder(built(), "resnet18-seg", "imagenet") == start
-    assert set(told) == {"Downloading"}
+    assert set(told) == {"Downloading, MB"}
 
 
 def test_a_download_that_fails_asks_for_a_file(published: Path, tmp_path: Path):

@@ -8,18 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tinyseg.cli import console
+from tinyseg.cli import console, described
 from tinyseg.cli.options import DATA, Json, Quiet, Verbose
-from tinyseg.cli.scores import leak_note
 from tinyseg.errors import ExitCode
-from tinyseg.runs.records import (
-    CheckDocument,
-    DescribeDocument,
-    PartDescribed,
-    Protocol,
-    Quartiles,
-    SplitDescribed,
-)
+from tinyseg.runs.records import CheckDocument, Protocol
 
 data = typer.Typer(no_args_is_help=True, help="Fetch, describe, check and make datasets.")
 
@@ -48,7 +40,9 @@ def describe(
     plot: Annotated[
         Path | None,
         typer.Option(
-            "--plot", help="Draw images with and without foreground by part: a .png, .svg or .pdf."
+            "--plot",
+            help="Draw images with and without foreground, or of each class, by part: a .png, "
+            ".svg or .pdf.",
         ),
     ] = None,
     json_: Json = False,
@@ -57,9 +51,10 @@ def describe(
 ) -> None:
     """Tells what a dataset holds, and what a split makes of it.
 
-    The split is the one that tinyseg train makes from the same options. With
-    --split image, slices of one patient come to stand on both sides: how much
-    that gives away is shown too.
+    The split is the one that tinyseg train makes from the same options; a test
+    part that the dataset's makers chose stays what it is. With --split image, slices
+    of one patient come to stand on both sides: how much that gives away is
+    shown too.
 
     Example: tinyseg data describe phantom --plot figure-1.png
     """
@@ -80,7 +75,7 @@ def describe(
         )
     if plot is not None:
         plot_parts(document, plot)
-    console.emit(document, _description(document))
+    console.emit(document, described.view(document))
     if plot is not None:
         console.say(f"Drawn to {plot}.")
 
@@ -108,23 +103,36 @@ def check(
 @data.command()
 def fetch(
     name: Annotated[
-        Literal["lgg"], typer.Argument(metavar="NAME", help="Which dataset: lgg, from Kaggle.")
+        Literal["cifar10", "cifar100", "lgg"],
+        typer.Argument(
+            metavar="NAME",
+            help="Which dataset: lgg, from Kaggle; cifar10 or cifar100, from their makers.",
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder to copy it to, instead of the downloader's own."),
+        typer.Option(
+            "--out",
+            help="Folder to bring it to, missing or empty.",
+            show_default="the downloader's own for lgg, here and called as NAME for the others",
+        ),
     ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Downloads a public dataset, after telling its licence.
 
-    Example: tinyseg data fetch lgg --out lgg
+    Example: tinyseg data fetch cifar100 --out cifar100
     """
-    from tinyseg.data.fetch import LGG_TERMS, fetch_lgg
+    from tinyseg.data.fetch import CIFAR_ARCHIVES, LGG_TERMS, fetch_cifar, fetch_lgg
 
-    console.say(Text(LGG_TERMS))
-    folder = fetch_lgg(out)
+    if name == "lgg":
+        console.say(Text(LGG_TERMS))
+        folder = fetch_lgg(out)
+    else:
+        console.say(Text(CIFAR_ARCHIVES[name].terms))
+        with console.progress() as progress:
+            folder = fetch_cifar(CIFAR_ARCHIVES[name], out or Path(name), progress)
     console.output.print(str(folder), highlight=False, soft_wrap=True)
     console.say(f"Next: tinyseg data describe {folder}")
 
@@ -150,72 +158,6 @@ def make(
     console.output.print(str(folder), highlight=False, soft_wrap=True)
     console.say(f"{len(made.keys):,} slices of {patients:,} synthetic patients.")
     console.say(f"Next: tinyseg train --data {folder}")
-
-
-def _description(document: DescribeDocument) -> RenderableType:
-    views: list[RenderableType] = [_facts(document)]
-    if document.split is None:
-        views.append(Text("Too few groups or images for a split."))
-    else:
-        views.append(_parts(document.split, document.data.groups_are_volumes))
-        views += [Text(leak_note(leak), style="yellow") for leak in document.split.leaks]
-    return Group(*views)
-
-
-def _facts(document: DescribeDocument) -> Table:
-    used = document.data
-    group = "volumes" if used.groups_are_volumes else "groups"
-    table = Table(box=None, show_header=False, title=used.source, title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("kind", used.kind)
-    table.add_row("images", f"{used.images:,} in {used.groups:,} {group}")
-    if used.groups_are_volumes:
-        table.add_row("images a volume", _spread(document.images_per_group))
-    table.add_row("sizes", _sizes(document.sizes))
-    marked = document.images_with_foreground
-    table.add_row(
-        f"with {used.classes[0]}", f"{marked:,} images ({marked / used.images:.1%} of them)"
-    )
-    table.add_row("foreground", f"{document.foreground_share:.2%} of all pixels")
-    table.add_row("its area, px", _spread(document.areas))
-    if document.contrast is not None:
-        table.add_row("over surroundings", _spread(document.contrast, ".2f"))
-    if document.noise is not None:
-        table.add_row("noise, levels", _spread(document.noise, ".1f"))
-    return table
-
-
-def _spread(quartiles: Quartiles | None, form: str = ",.0f") -> str:
-    if quartiles is None:
-        return "no foreground"
-    q = quartiles
-    low, high = format(q.least, form), format(q.most, form)
-    middle = " / ".join(format(value, form) for value in (q.lower, q.median, q.upper))
-    return f"{middle} (quartiles; {low} to {high})"
-
-
-def _sizes(sizes: dict[str, int], shown: int = 4) -> str:
-    first = [f"{size} ({count:,})" for size, count in list(sizes.items())[:shown]]
-    more = len(sizes) - shown
-    return ", ".join(first) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _parts(split: SplitDescribed, groups_are_volumes: bool) -> Table:
-    table = Table(box=None, title=f"\nSplit by {split.by}, seed {split.seed}", title_justify="left")
-    table.add_column("part")
-    group = "volumes" if groups_are_volumes else "groups"
-    for column in (group, "images", "with", "without", "share with"):
-        table.add_column(column, justify="right")
-    for part in split.parts:
-        table.add_row(*_part(part))
-    return table
-
-
-def _part(part: PartDescribed) -> list[str]:
-    marked = part.images_with_foreground
-    figures = (part.groups, part.images, marked, part.images - marked)
-    return [part.part, *(f"{figure:,}" for figure in figures), f"{marked / part.images:.1%}"]
 
 
 def _problems(document: CheckDocument) -> RenderableType:

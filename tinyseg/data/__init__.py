@@ -33,7 +33,7 @@ _HOMES = {
     "load_pictures": "tinyseg.data.cache",
     "make_split": "tinyseg.data.splits",
     "open_dataset": "tinyseg.data.sources",
-    "plot_parts": "tinyseg.data.describe",
+    "plot_parts": "tinyseg.data.plots",
 }
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyseg.data.check_samples import check_samples
 from tinyseg.data.pairs import Pair, PairedFiles
 from tinyseg.data.pictures import mask_levels, read_image, read_mask
 from tinyseg.data.sample import Dataset
 from tinyseg.data.sources import UnknownFolderError, find_kind
-from tinyseg.errors import TinysegError
+from tinyseg.errors import TinysegError, UsageError
 from tinyseg.progress import Progress, silent
 from tinyseg.runs.records import CheckDocument, Problem
 
@@ -54,7 +55,7 @@ def check_data(text: str, progress: Progress = silent) -> CheckDocument:
         return CheckDocument(source=text, images=0, problems=[_unknown(text, error)])
     if issubclass(kind, PairedFiles):
         return _check_folder(kind, Path(source).resolve(), progress)
-    return _check_samples(kind.from_source(source), progress)
+    return _check_samples(kind, text, source, progress)
 
 
 def _unknown(folder: str, error: TinysegError) -> Problem:
@@ -86,19 +87,21 @@ def _check_folder(kind: type[PairedFiles], folder: Path, progress: Progress) -> 
     )
 
 
-def _check_samples(dataset: Dataset, progress: Progress) -> CheckDocument:
-    """Datasets that are no pairs of files: whether each picture can be read."""
-    problems: list[Problem] = []
-    for done, key in enumerate(dataset.keys, start=1):
-        try:
-            sample = dataset.read(key)
-        except TinysegError as error:
-            problems.append(Problem.error(key, error.message))
-        else:
-            if sample.image.shape[:2] != sample.labels.shape:
-                problems.append(Problem.error(key, "has a mask of another size"))
-        progress("Reading pictures", done, len(dataset.keys), "")
-    return CheckDocument(source=dataset.source, images=len(dataset.keys), problems=problems)
+def _check_samples(
+    kind: type[Dataset], text: str, source: str, progress: Progress
+) -> CheckDocument:
+    """Datasets that are no pairs of files; one that cannot be opened has that one problem."""
+    try:
+        dataset = kind.from_source(source)
+        keys = dataset.keys
+    except UsageError:
+        raise
+    except TinysegError as error:
+        where = text if kind.layout is None else f"{kind.kind}:{Path(source).resolve()}"
+        problem = Problem.error(where, f"cannot be read. {error}")
+        return CheckDocument(source=where, images=0, problems=[problem])
+    problems = check_samples(dataset, progress)
+    return CheckDocument(source=dataset.source, images=len(keys), problems=_worst_first(problems))
 
 
 def _look(pair: Pair) -> _Findings:

@@ -2,10 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,8 +16,8 @@ from tinyseg.data.preprocessing import resize_mask
 from tinyseg.data.sample import Dataset, Sample
 from tinyseg.data.splits import make_split
 from tinyseg.progress import Progress, silent
-from tinyseg.runs import whole_file
 from tinyseg.runs.records import (
+    ClassDescribed,
     DataUsed,
     DescribeDocument,
     Part,
@@ -35,11 +34,19 @@ _TUMOUR = 50  # px: contrast of less says little
 
 @dataclass(frozen=True)
 class _Look:
-    """What is kept of a picture and its mask."""
+    """What is kept of a picture and its labels.
+
+    Attributes:
+        labels: pixels of each class, the background apart; of a whole picture 1 of its class.
+        area: pixels of the foreground.
+        stratum: what `make_split` wants to know of it.
+    """
 
     size: str
     pixels: int
+    labels: NDArray[np.int64]
     area: int
+    stratum: int
     contrast: float | None
     noise: float | None
     mask: NDArray[np.uint8] | None
@@ -63,7 +70,7 @@ def describe_data(
     looks: dict[str, _Look] = {}
 
     def look(key: str) -> _Look:
-        return _look(dataset.read(key), dataset.threshold_channel, keep_mask=by == "image")
+        return _look(dataset.read(key), dataset, keep_mask=by == "image")
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for key, seen in zip(dataset.keys, pool.map(look, dataset.keys), strict=True):
@@ -71,12 +78,14 @@ def describe_data(
             progress("Reading pictures", len(looks), len(dataset.keys), "")
     per_group = Counter(dataset.group(key) for key in dataset.keys)
     every = list(looks.values())
+    of_pixels = dataset.task == "segmentation"
     return DescribeDocument(
         data=data_used(dataset),
         sizes=dict(Counter(look.size for look in every).most_common()),
         images_per_group=_quartiles_of(list(per_group.values())),
-        images_with_foreground=sum(look.area > 0 for look in every),
-        foreground_share=sum(look.area for look in every) / sum(look.pixels for look in every),
+        classes=_classes(dataset, every),
+        images_with_foreground=sum(look.area > 0 for look in every) if of_pixels else None,
+        foreground_share=_share(sum(look.area for look in every), every) if of_pixels else None,
         areas=_quartiles([look.area for look in every if look.area]),
         contrast=_quartiles([look.contrast for look in every if look.contrast is not None]),
         noise=_quartiles([look.noise for look in every if look.noise is not None]),
@@ -84,16 +93,38 @@ def describe_data(
     )
 
 
-def _look(sample: Sample, channel: int | None, *, keep_mask: bool) -> _Look:
-    height, width = sample.labels.shape
-    area = int(sample.labels.sum())
+def _look(sample: Sample, dataset: Dataset, *, keep_mask: bool) -> _Look:
+    height, width = sample.image.shape[:2]
+    size = f"{width}x{height}"
+    if dataset.task == "classification":
+        one = np.bincount([sample.labels], minlength=len(dataset.classes))
+        return _Look(size, height * width, one, 0, int(sample.labels), None, None, None)
+    counts = np.bincount(sample.labels.ravel(), minlength=1 + len(dataset.classes))
+    area = int(counts[1:].sum())
     ratio = noise = None
-    if channel is not None and area >= _TUMOUR:
-        plane, head = sample.image[:, :, channel], head_mask(sample.image)
+    if dataset.threshold_channel is not None and area >= _TUMOUR:
+        plane, head = sample.image[:, :, dataset.threshold_channel], head_mask(sample.image)
         ratio = contrast(plane, sample.labels, head)
         noise = noise_level(plane, inside(head, _INNER))
     mask = resize_mask(sample.labels, _AUDIT_SIZE) if keep_mask else None
-    return _Look(f"{width}x{height}", height * width, area, ratio, noise, mask)
+    return _Look(size, height * width, counts[1:], area, int(area > 0), ratio, noise, mask)
+
+
+def _classes(dataset: Dataset, looks: Sequence[_Look]) -> list[ClassDescribed]:
+    of_pixels = dataset.task == "segmentation"
+    labels = np.stack([look.labels for look in looks])
+    return [
+        ClassDescribed(
+            name=name,
+            images=int((found > 0).sum()),
+            share=_share(int(found.sum()), looks) if of_pixels else None,
+        )
+        for name, found in zip(dataset.classes, labels.T, strict=True)
+    ]
+
+
+def _share(pixels: int, looks: Sequence[_Look]) -> float:
+    return pixels / sum(look.pixels for look in looks)
 
 
 def data_used(dataset: Dataset) -> DataUsed:
@@ -123,29 +154,36 @@ def _describe_split(
         return None
     split = make_split(
         dataset,
-        {key: int(look.area > 0) for key, look in looks.items()},
+        {key: look.stratum for key, look in looks.items()},
         by=by,
         seed=seed,
         validation_share=validation_share,
         test_share=test_share,
     )
-    parts = [
-        PartDescribed(
-            part=part,
-            groups=len({dataset.group(key) for key in split.keys(part)}),
-            images=len(split.keys(part)),
-            images_with_foreground=sum(looks[key].area > 0 for key in split.keys(part)),
-        )
-        for part in get_args(Part)
-    ]
+    parts = [_describe_part(dataset, part, split.keys(part), looks) for part in get_args(Part)]
     masks = {key: look.mask for key, look in looks.items() if look.mask is not None}
     return SplitDescribed(
         by=by,
         seed=seed,
         validation_share=validation_share,
-        test_share=test_share,
+        test_share=split.test_share,
+        own_test=bool(dataset.test_keys),
         parts=parts,
         leaks=audit_leaks(dataset, split, masks) if masks else [],
+    )
+
+
+def _describe_part(
+    dataset: Dataset, part: Part, keys: Sequence[str], looks: Mapping[str, _Look]
+) -> PartDescribed:
+    every = [looks[key] for key in keys]
+    marked = sum(look.area > 0 for look in every) if dataset.task == "segmentation" else None
+    return PartDescribed(
+        part=part,
+        groups=len({dataset.group(key) for key in keys}),
+        images=len(keys),
+        images_with_foreground=marked,
+        images_by_class=[described.images for described in _classes(dataset, every)],
     )
 
 
@@ -157,45 +195,3 @@ def _quartiles_of(values: Sequence[float]) -> Quartiles:
     names = ("least", "lower", "median", "upper", "most")
     figures = np.percentile(values, (0, 25, 50, 75, 100)).tolist()
     return Quartiles(**dict(zip(names, figures, strict=True)))
-
-
-def plot_parts(document: DescribeDocument, path: Path) -> None:
-    """Draws how many pictures of each part have foreground and how many have none.
-
-    Args:
-        document: a description; one without a split shows all pictures as one part.
-        path: a .png, .svg or .pdf file.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    bars = _bars(document)
-    figure = Figure(figsize=(6, 3.6), layout="constrained", dpi=150)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    places = np.arange(len(bars))
-    name = document.data.classes[0]
-    for shift, kind, colour in ((-0.2, "without", "#56b4e9"), (0.2, "with", "#d55e00")):
-        counts = [bar[kind] for bar in bars.values()]
-        drawn = axes.bar(places + shift, counts, 0.38, color=colour, label=f"{kind} {name}")
-        axes.bar_label(drawn, [f"{count:,}" for count in counts], padding=2, fontsize=8)
-    axes.set_xticks(places, list(bars))
-    axes.set_ylabel("images")
-    axes.margins(y=0.12)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary)
-
-
-def _bars(document: DescribeDocument) -> dict[str, dict[str, int]]:
-    if document.split is None:
-        counts = {"all": (document.data.images, document.images_with_foreground)}
-    else:
-        counts = {
-            part.part: (part.images, part.images_with_foreground) for part in document.split.parts
-        }
-    return {
-        name: {"with": marked, "without": images - marked}
-        for name, (images, marked) in counts.items()
-    }

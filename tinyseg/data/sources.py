@@ -100,4 +100,4 @@ def _near(text: str) -> str:
     near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
     if near:
         return f"Did you mean '{names[near[0]]}'?"
-    return "Name a folder of pictures and masks, or 'phantom' for synthetic volumes."
+    return "Name a folder of pictures with masks or classes, or 'phantom' for synthetic volumes."

@@ -4,14 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from tinyseg import plugins
+from tinyseg.downloads import download
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.networks.foreign_weights import misfits, read_weights
 from tinyseg.networks.registry import known
 from tinyseg.progress import Progress, silent
+from tinyseg.runs import whole_file
 from tinyseg.runs.records import EncoderStart
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def start_encoder(
     Args:
         network: built by its name.
         name: the network's name.
-        source: a file (.pth, .pt or .safetensors; no code in it is run), or ``imagenet``, which
-            torch.hub downloads, or finds where it keeps what it downloaded.
+        source: a file (.pth, .pt or .safetensors; no code in it is run), or ``imagenet``, which is
+            downloaded to where torch.hub keeps its own, or found there.
         progress: told when something is downloaded.
 
     Raises:
@@ -90,16 +91,11 @@ def _downloaded(address: str, progress: Progress) -> Path:
 
     file = Path(torch.hub.get_dir(), "checkpoints", Path(address).name)
     if not file.is_file():
-        progress("Downloading", 0, 1, file.name)
-        digits = file.stem.rpartition("-")[2]
+        mend = "Bring the file and say --encoder-weights FILE."
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(address, str(file), hash_prefix=digits, progress=False)
-        except Exception as error:  # of the network, of the answer, of the disk
-            reason = shorten(str(error), 120, placeholder=" ...") or type(error).__name__
-            raise TinysegError(
-                f"{address} could not be downloaded ({reason}).",
-                "Bring the file and say --encoder-weights FILE.",
-            ) from error
-        progress("Downloading", 1, 1, file.name)
+            with whole_file(file) as temporary:
+                digits = file.stem.rpartition("-")[2]
+                download(address, temporary, digits, mend, progress)
+        except OSError as error:
+            raise TinysegError(f"{file} cannot be written ({error.strerror}).", mend) from error
     return file

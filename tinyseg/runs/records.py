@@ -284,7 +284,7 @@ class CheckDocument(Document):
     """``tinyseg data check --json``."""
 
     source: str
-    images: int = Field(description="pictures with a mask")
+    images: int = Field(description="pictures with a mask or a class")
     problems: list[Problem]
 
 
@@ -304,7 +304,16 @@ class PartDescribed(Value):
     part: Part
     groups: int
     images: int
-    images_with_foreground: int
+    images_with_foreground: int | None = Field(description="None where whole pictures have classes")
+    images_by_class: list[int] = Field(description="with any of it, in the order of the classes")
+
+
+class ClassDescribed(Value):
+    """What is there of one class."""
+
+    name: str
+    images: int = Field(description="pictures of this class, or with any of it")
+    share: float | None = Field(description="of all pixels; None where whole pictures have classes")
 
 
 class SplitDescribed(Value):
@@ -314,6 +323,7 @@ class SplitDescribed(Value):
     seed: int
     validation_share: float
     test_share: float
+    own_test: bool = Field(description="whether the test part is the dataset's own")
     parts: list[PartDescribed]
     leaks: list[Leak]
 
@@ -324,8 +334,11 @@ class DescribeDocument(Document):
     data: DataUsed
     sizes: dict[str, int] = Field(description="pictures of each size, WIDTHxHEIGHT")
     images_per_group: Quartiles
-    images_with_foreground: int
-    foreground_share: float = Field(description="of all pixels")
+    classes: list[ClassDescribed]
+    images_with_foreground: int | None = Field(description="None where whole pictures have classes")
+    foreground_share: float | None = Field(
+        description="of all pixels; None where whole pictures have classes"
+    )
     areas: Quartiles | None = Field(description="pixels, of masks with foreground")
     contrast: Quartiles | None = Field(
         description="mean of the foreground over its surroundings, in the channel that a threshold "
