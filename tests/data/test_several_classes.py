@@ -112,8 +112,10 @@ def test_labels_are_read_from_grey_of_many_forms(tmp_path):
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_indices_of_a_palette_are_labels_however_few_bits_they_have(tmp_path, bits):
     picture = Image.fromarray(LABELS)
-    picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])  # as in Pascal VOC
-    picture.save(tmp_path / "m.png", bits=bits)
+    voc = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]
+    picture.putpalette([*voc, *[9] * (3 * 2**bits - len(voc))])
+    picture.save(tmp_path / "m.png")
+    assert (tmp_path / "m.png").read_bytes()[24] == bits
     assert np.array_equal(read_labels(tmp_path / "m.png", 3), LABELS)
     with pytest.raises(TinysegError, match=r"is in colour; .* need a classes\.txt"):
         read_mask(tmp_path / "m.png")
