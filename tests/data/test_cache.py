@@ -32,6 +32,13 @@ def test_foreground_is_that_of_the_file_even_where_shrinking_loses_it():
     assert (pictures.labels.any(), pictures.strata.tolist()) == (False, [1])
 
 
+def test_foreground_of_whichever_class_counts():
+    masks = {"a-1": bar(0, 3) * np.uint8(2), "a-2": bar(0, 3), "a-3": bar(0, -1)}
+    pictures = load_pictures(InMemory(masks, classes=("one", "two")), list(masks), 10)
+    assert pictures.strata.tolist() == [1, 1, 0]
+    assert [np.unique(labels).tolist() for labels in pictures.labels] == [[0, 2], [0, 1], [0]]
+
+
 def test_a_part_is_a_copy_in_its_own_order():
     whole = load_pictures(DATASET, list(MASKS), 10)
     part = whole.part(["g2-5", "g0-0"])

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.data.cifar_sets import pixels, write, write_cifar100
+from tests.several_classes import heads_with_tumours, write_folder
 from tinyseg.data import check_data
 from tinyseg.errors import TinysegError, UsageError
 
@@ -149,6 +150,76 @@ def test_masks_without_any_foreground_are_worth_a_warning(folder):
     for name in ("a", "b", "c"):
         mask(folder / "masks" / f"{name}_seg.png", value=0)
     assert about(found(folder), folder.name) == "warning: has no mask with any foreground"
+
+
+def labels(folder, *levels_of_masks):
+    """Masks of levels side by side, with their pictures."""
+    for name, levels in zip("abcdef", levels_of_masks, strict=False):
+        picture(folder / "images" / f"{name}.png")
+        stripes = np.repeat(np.array(levels, np.uint8), 16 // len(levels))
+        Image.fromarray(np.tile(stripes, (12, 1))).save(folder / "masks" / f"{name}_seg.png")
+
+
+def test_small_levels_without_names_of_classes_are_noted_once(folder):
+    labels(folder, [0, 1, 2, 3], [0, 2], [0, 3])
+    note = about(found(folder), folder.name)
+    assert note.startswith("note: has masks with the levels 0 to 3, most of them in a_seg.png,")
+    assert "count as one class; a classes.txt beside images/ and masks/" in note
+    labels(folder, [0, 5], [0, 9])
+    assert "levels 0, 3, 5, 9" in about(found(folder), folder.name)
+
+
+def test_levels_that_tell_nothing_apart_are_not_noted(folder):
+    labels(folder, [0, 1], [0, 255], [0, 1])  # a_seg and c_seg alike, b_seg white
+    assert found(folder) == set()
+
+
+def test_names_of_classes_are_not_asked_for_where_none_are_looked_for(volumes):
+    mask(volumes / "p" / "p_2_mask.png", value=1)
+    mask(volumes / "p" / "p_3_mask.png", value=2)
+    assert found(volumes) == set()
+
+
+def test_masks_are_checked_against_the_names_of_classes(folder):
+    (folder / "classes.txt").write_text("car\nroad\nsky\n")
+    labels(folder, [0, 1], [0, 4], [3])
+    picture(folder / "images" / "d.png", size=(8, 12))
+    labels(folder, [0, 1], [0, 4], [3], [1, 0])
+    mask(folder / "masks" / "d_seg.png", size=(10, 12), value=3)
+    problems = found(folder)
+    assert "b_seg.png has the level 4; with 3 classes it should" in about(problems, "b_seg.png")
+    assert about(problems, "b_seg.png").startswith("error: ")
+    assert about(problems, "c_seg.png") == "warning: has the label 3 everywhere"
+    assert about(problems, "d_seg.png") == "error: is 10x12 pixels, its picture 16x12"
+    assert about(problems, "classes.txt") == "warning: names what no mask has: road (2)"
+    assert len(problems) == 4
+
+
+def test_sound_masks_of_several_classes_have_no_problem(folder):
+    (folder / "classes.txt").write_text("car\nroad\n")
+    labels(folder, [0, 1, 2, 0], [0], [1, 2])
+    assert found(folder) == set()
+
+
+def test_names_of_classes_that_cannot_be_used_are_an_error_among_the_others(folder):
+    (folder / "classes.txt").write_text("car\ncar\n")
+    picture(folder / "images" / "alone.png")
+    problems = found(folder)
+    assert "error" in about(problems, "classes.txt")
+    assert "names the class 'car' twice" in about(problems, "classes.txt")
+    assert about(problems, "alone.png") == "error: has no mask"
+    assert len(problems) == 2
+
+
+def test_real_masks_of_two_classes_are_sound_and_their_absence_is_told(shared_data, tmp_path):
+    samples = heads_with_tumours(shared_data / "lgg", 6)
+    sound = write_folder(tmp_path / "sound", samples)
+    assert found(sound) == set()
+    more = write_folder(tmp_path / "more", samples, names=("tumour", "head", "skull"))
+    assert about(found(more), "classes.txt") == "warning: names what no mask has: skull (3)"
+    less = write_folder(tmp_path / "less", samples, masks="grey")
+    (less / "classes.txt").unlink()
+    assert "note: has masks with the levels 0 to 2" in about(found(less), "less")
 
 
 def test_a_missing_folder_is_no_finding_but_an_error(tmp_path):

@@ -1,5 +1,6 @@
 """The leak audit, by hand and on volumes that are split by slice."""
 
+import numpy as np
 import pytest
 
 from tests.data.in_memory import InMemory, bar
@@ -46,6 +47,14 @@ def test_each_part_has_its_own_leak():
     )  # fmt: skip
     assert (test.part, test.groups, test.shared_groups, test.pictures) == ("test", 3, 2, 2)
     assert test.neighbour_dice_median == pytest.approx((0 + 1 / 3) / 2)
+
+
+def test_foreground_of_whichever_class_is_compared():
+    """Where a neighbour has another class, it is foreground too: Dice is that of one class."""
+    marked = {key: mask * np.uint8(2) for key, mask in MASKS.items()}
+    marked["a-2"][:, 1:3] = 1
+    record = split(["a-1", "a-2", "a-4", "b-1"], ["a-3", "a-5", "b-2"], ["c-1"])
+    assert audit_leaks(DATASET, record, marked) == audit_leaks(DATASET, record, MASKS)
 
 
 def test_a_part_without_foreground_still_leaks():

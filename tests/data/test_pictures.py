@@ -5,7 +5,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tinyseg.data.pictures import read_image, read_mask, read_pair
+from tinyseg.data.masks import read_mask
+from tinyseg.data.pairs import read_pair
+from tinyseg.data.pictures import read_image
 from tinyseg.errors import TinysegError
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5

@@ -73,6 +73,39 @@ def test_an_enlarged_mask_stays_one_of_0_and_1():
     assert np.array_equal(resize_mask(mask, (20, 20)), np.kron(mask, np.ones((4, 4), np.uint8)))
 
 
+@pytest.mark.parametrize("factor", [2, 3, 5])
+def test_of_several_labels_the_largest_share_wins(factor):
+    labels = RANDOM.integers(0, 4, (12 * factor, 12 * factor), dtype=np.uint8)
+    blocks = labels.reshape(12, factor, 12, factor).swapaxes(1, 2).reshape(12, 12, -1)
+    shares = np.stack([(blocks == label).sum(axis=2) for label in (1, 2, 3, 0)])
+    expected = np.array([1, 2, 3, 0])[shares.argmax(axis=0)]  # of equal ones, the first
+    assert np.array_equal(resize_mask(labels, (12, 12)), expected)
+    assert resize_mask(labels, (12, 12)).dtype == np.uint8
+
+
+def test_at_equal_shares_a_class_goes_before_the_background_and_the_lower_label_first():
+    assert resize_mask(np.array([[0, 7]], np.uint8), (1, 1)).tolist() == [[7]]
+    assert resize_mask(np.array([[9, 4]], np.uint8), (1, 1)).tolist() == [[4]]
+    assert resize_mask(np.array([[0, 0, 2, 5]], np.uint8), (1, 1)).tolist() == [[0]]
+
+
+@pytest.mark.parametrize(("height", "width"), [(17, 50), (64, 64), (101, 33), (9, 120)])
+def test_whatever_its_label_a_single_class_is_resized_alike(height, width):
+    """As before there were several: Pillow's area average in 8 bits, from 128 on."""
+    mask = (RANDOM.random((60, 45)) < 0.5).astype(np.uint8)
+    share = Image.fromarray(mask * np.uint8(255)).resize((width, height), Image.Resampling.BOX)
+    expected = (np.asarray(share) >= 128).astype(np.uint8)
+    assert np.array_equal(resize_mask(mask, (height, width)), expected)
+    assert np.array_equal(resize_mask(mask * np.uint8(255), (height, width)), expected * 255)
+
+
+def test_enlarged_labels_stay_what_they_were():
+    labels = RANDOM.integers(0, 5, (5, 7), dtype=np.uint8)
+    assert np.array_equal(resize_mask(labels, (15, 21)), np.kron(labels, np.ones((3, 3), np.uint8)))
+    preprocessing = Preprocessing(size=7, **PLAIN)
+    assert set(np.unique(preprocessing.resize_mask(labels))) <= set(range(5))
+
+
 def test_it_survives_being_saved_and_refuses_what_it_does_not_know():
     preprocessing = Preprocessing(size=64, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 2.0))
     assert Preprocessing.model_validate_json(preprocessing.model_dump_json()) == preprocessing

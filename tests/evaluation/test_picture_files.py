@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tinyseg.errors import TinysegError, UsageError
-from tinyseg.evaluation import find_pictures
+from tinyseg.evaluation import find_pictures, list_pictures
 
 OUT = Path("out")
 
@@ -108,3 +108,11 @@ def test_what_is_no_picture_is_named(name, sentence):
     Path("empty").mkdir()
     with pytest.raises(TinysegError, match=sentence):
         found(name)
+
+
+def test_pictures_alone_may_lie_anywhere_and_share_their_names():
+    touch("a/x.png", "a/x.jpg", "a/x_mask.png", "a/out/old.png")
+    assert list_pictures([Path("a"), Path("a/x.png")], Path("a/out")) == [
+        Path("a/x.jpg"), Path("a/x.png"),
+    ]  # fmt: skip
+    assert Path("a/out/old.png") in list_pictures([Path("a")], Path("a"))

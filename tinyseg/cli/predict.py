@@ -1,21 +1,23 @@
 """`tinyseg predict`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from tinyseg.cli import console
 from tinyseg.cli.options import Json, Quiet, Runs, Threshold, Verbose
+from tinyseg.cli.predictions import view_classes, view_masks
 from tinyseg.cli.trained import pictures_a_call, resolve_trained
-from tinyseg.errors import TinysegError
-from tinyseg.runs.records import PredictDocument, Problem
+from tinyseg.errors import TinysegError, UsageError
+from tinyseg.runs.records import ClassifyDocument, PredictDocument, Problem
 
-_MOST_ROWS = 20
+if TYPE_CHECKING:
+    from tinyseg.exporters import Subject
+
+_TABLE = "predictions.csv"
 
 
 def predict(
@@ -38,38 +40,96 @@ def predict(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Writes a mask for each picture: a PNG of 0 and 255, of the picture's size.
+    """Writes a mask for each picture, or says what each picture shows.
 
-    Masks are called as their pictures, with the ending .png, in the same
-    folders below --out. Of a folder, files NAME_mask beside a picture NAME and
-    folders masks beside images are left out.
+    A mask is a PNG of its picture's size: 0 and 255, or of several classes the
+    labels, as indices of a palette. Masks are called as their pictures, with
+    the ending .png, in the same folders below --out. Of a folder, files
+    NAME_mask beside a picture NAME and folders masks beside images are left
+    out. A network that classifies writes predictions.csv, a row a picture.
 
     Example: tinyseg predict runs/ul-vm-unet-lgg-1 slices --out masks --overlay
     """
+    resolved = resolve_trained(subject, runs)
+    _check_options(resolved, overlay, threshold)
+    if resolved.task == "classification":
+        _classify(resolved, pictures, out)
+    else:
+        _segment(resolved, pictures, out, overlay, threshold)
+
+
+def _check_options(subject: "Subject", overlay: bool, threshold: float | None) -> None:
+    classifies = subject.task == "classification"
+    if overlay and classifies:
+        raise UsageError(
+            f"--overlay draws masks, and {subject.name} classifies whole pictures.",
+            "Leave it out.",
+        )
+    if threshold is not None and (classifies or len(subject.classes) > 1):
+        raise UsageError(
+            f"{subject.name} tells {len(subject.classes)} classes apart, of which the most "
+            "probable wins whatever the --threshold.",
+            "Leave it out.",
+        )
+
+
+def _segment(
+    subject: "Subject", pictures: list[Path], out: Path, overlay: bool, threshold: float | None
+) -> None:
     from tinyseg.evaluation import find_pictures, predict_pictures
 
-    resolved = resolve_trained(subject, runs)
-    chosen = resolved.threshold if threshold is None else threshold
+    chosen = subject.threshold if threshold is None else threshold
     files = find_pictures(pictures, out, overlay=overlay)
     with console.progress() as progress:
         done, problems = predict_pictures(
-            resolved.predictor(),
+            subject.predictor(),
             files,
-            resolved.preprocessing,
+            subject.preprocessing,
+            classes=subject.classes,
             threshold=chosen,
-            batch_size=pictures_a_call(resolved),
+            batch_size=pictures_a_call(subject),
             progress=progress,
         )
+    several = len(subject.classes) > 1
     document = PredictDocument(
-        subject=resolved.name, threshold=chosen, pictures=done, problems=problems
+        subject=subject.name,
+        classes=list(subject.classes[several:]),
+        threshold=None if several else chosen,
+        pictures=done,
+        problems=problems,
     )
-    console.emit(document, _view(document))
+    console.emit(document, view_masks(document))
     if done:
         console.say(Text(f"Written to {out}."))
     _require_all(problems, len(files))
 
 
-def _require_all(problems: list[Problem], wanted: int) -> None:
+def _classify(subject: "Subject", pictures: list[Path], out: Path) -> None:
+    from tinyseg.evaluation import classify_pictures, list_pictures, write_classified
+
+    paths = list_pictures(pictures, out)
+    with console.progress() as progress:
+        done, problems = classify_pictures(
+            subject.predictor(),
+            paths,
+            subject.preprocessing,
+            classes=subject.classes,
+            batch_size=pictures_a_call(subject),
+            progress=progress,
+        )
+    table = out / _TABLE
+    if done:
+        write_classified(table, done)
+    document = ClassifyDocument(
+        subject=subject.name, table=str(table) if done else None, pictures=done, problems=problems
+    )
+    console.emit(document, view_classes(document))
+    if done:
+        console.say(Text(f"Written to {table}."))
+    _require_all(problems, len(paths))
+
+
+def _require_all(problems: Sequence[Problem], wanted: int) -> None:
     if problems:
         listed = "".join(f"\n  {problem.what}" for problem in problems)
         raise TinysegError(
@@ -77,16 +137,3 @@ def _require_all(problems: list[Problem], wanted: int) -> None:
             "The others are done.",
             "Mend or remove these files.",
         )
-
-
-def _view(document: PredictDocument) -> RenderableType:
-    title = f"{document.subject}, threshold {document.threshold:g}"
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("mask", overflow="fold")
-    table.add_column("foreground", justify="right")
-    for picture in document.pictures[:_MOST_ROWS]:
-        table.add_row(Text(picture.mask), f"{picture.foreground:.2%}")
-    more = len(document.pictures) - _MOST_ROWS
-    return Group(
-        table, *([Text(f"and {more:,} more; --json lists all.", "dim")] if more > 0 else [])
-    )

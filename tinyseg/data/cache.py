@@ -24,7 +24,8 @@ class Pictures:
         keys: a key a picture.
         groups: a group a picture.
         strata: (pictures,): what every part of a split should have its share of, whether there was
-            any foreground (1 or 0) before the mask was resized, or the label of the picture.
+            any foreground of any class (1 or 0) before the mask was resized, or the label of the
+            picture.
     """
 
     images: NDArray[np.uint8]

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
+from tinyseg.data.check_masks import MaskLook, absent_classes, look_at_mask, unnamed_classes
 from tinyseg.data.check_samples import check_samples
 from tinyseg.data.pairs import Pair, PairedFiles
-from tinyseg.data.pictures import mask_levels, read_image, read_mask
+from tinyseg.data.pictures import read_image
 from tinyseg.data.sample import Dataset
 from tinyseg.data.sources import UnknownFolderError, find_kind
 from tinyseg.errors import TinysegError, UsageError
@@ -20,7 +19,6 @@ from tinyseg.progress import Progress, silent
 from tinyseg.runs.records import CheckDocument, Problem
 
 _SEVERITIES = ("error", "warning", "note")
-_LEVELS = 2  # a mask has two grey values
 
 
 @dataclass
@@ -31,8 +29,8 @@ class _Findings:
     problems: list[Problem] = field(default_factory=list[Problem])
     digest: str | None = None
     size: tuple[int, int] | None = None
-    has_foreground: bool = False
     equal_channels: bool = False
+    mask: MaskLook = field(default_factory=MaskLook)
 
 
 def check_data(text: str, progress: Progress = silent) -> CheckDocument:
@@ -70,16 +68,21 @@ def _check_folder(kind: type[PairedFiles], folder: Path, progress: Progress) -> 
     pairs, problems = kind.list_files(folder)
     if not pairs:
         problems.append(Problem.error(folder, "holds no picture with a mask"))
+    classes = _class_names(kind, folder, problems)
     findings: list[_Findings] = []
+
+    def look(pair: Pair) -> _Findings:
+        return _look(pair, classes)
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, found in enumerate(pool.map(_look, pairs), start=1):
+        for done, found in enumerate(pool.map(look, pairs), start=1):
             findings.append(found)
             progress("Reading pictures", done, len(pairs), "")
     for found in findings:
         problems += found.problems
     problems += _repeated(findings)
-    if findings and not any(found.has_foreground for found in findings):
-        problems.append(Problem.warning(folder, "has no mask with any foreground"))
+    if classes is not None:
+        problems += _masks(kind, folder, classes, findings)
     if getattr(kind, "groups_are_volumes", False):
         problems += _volumes(findings)
     return CheckDocument(
@@ -104,7 +107,35 @@ def _check_samples(
     return CheckDocument(source=dataset.source, images=len(keys), problems=_worst_first(problems))
 
 
-def _look(pair: Pair) -> _Findings:
+def _class_names(
+    kind: type[PairedFiles], folder: Path, problems: list[Problem]
+) -> Sequence[str] | None:
+    """The classes that masks tell apart; None, and a problem, where that cannot be known."""
+    try:
+        return kind.class_names(folder)
+    except TinysegError as error:
+        where = folder / (kind.classes_file or "")
+        problems.append(Problem.error(where, f"{error} Until then no mask is looked at."))
+        return None
+
+
+def _masks(
+    kind: type[PairedFiles], folder: Path, classes: Sequence[str], findings: Sequence[_Findings]
+) -> Iterable[Problem]:
+    """What is odd about all masks together."""
+    looks = {found.pair.mask: found.mask for found in findings}
+    if findings and not any(look.has_foreground for look in looks.values()):
+        yield Problem.warning(folder, "has no mask with any foreground")
+    if kind.classes_file is None:
+        return
+    names = folder / kind.classes_file
+    if names.exists():
+        yield from absent_classes(names, classes, looks)
+    else:
+        yield from unnamed_classes(names, looks)
+
+
+def _look(pair: Pair, classes: Sequence[str] | None) -> _Findings:
     """Reads a picture and its mask; both are looked at, also where one is broken."""
     found = _Findings(pair)
     try:
@@ -116,40 +147,10 @@ def _look(pair: Pair) -> _Findings:
         found.size = height, width
         found.equal_channels = bool((image == image[:, :, :1]).all())
         found.digest = hashlib.sha256(pair.image.read_bytes()).hexdigest()
-    _look_at_mask(pair, found)
+    if classes is not None:
+        found.mask = look_at_mask(pair.mask, len(classes), found.size)
+        found.problems += found.mask.problems
     return found
-
-
-def _look_at_mask(pair: Pair, found: _Findings) -> None:
-    try:
-        levels, mask = mask_levels(pair.mask), read_mask(pair.mask)
-    except TinysegError as error:
-        found.problems.append(Problem.error(pair.mask, error.message))
-        return
-    found.has_foreground = bool(mask.any())
-    values = np.unique(levels)
-    if len(values) > _LEVELS:
-        found.problems.append(
-            Problem.warning(
-                pair.mask,
-                f"has {len(values)} grey values from {values[0]} to {values[-1]} where two are "
-                f"expected; {mask.mean():.1%} of it counts as foreground",
-            )
-        )
-    elif mask.all():
-        found.problems.append(Problem.warning(pair.mask, "marks the whole picture"))
-    elif values.max() > 0 and not mask.any():
-        found.problems.append(
-            Problem.warning(pair.mask, f"is nearly black (up to {values[-1]}): no foreground")
-        )
-    if found.size is not None and found.size != mask.shape:
-        found.problems.append(
-            Problem.error(
-                pair.mask,
-                f"is {mask.shape[1]}x{mask.shape[0]} pixels, its picture "
-                f"{found.size[1]}x{found.size[0]}",
-            )
-        )
 
 
 def _repeated(findings: Sequence[_Findings]) -> Iterable[Problem]:
@@ -182,7 +183,7 @@ def _volumes(findings: Sequence[_Findings]) -> Iterable[Problem]:
         )
         if len(sizes) > 1:
             yield Problem.warning(where, f"has slices of several sizes: {', '.join(sizes)}")
-        if not any(member.has_foreground for member in members):
+        if not any(member.mask.has_foreground for member in members):
             yield Problem.note(where, "has no slice with foreground")
         if all(member.equal_channels for member in members):
             yield Problem.note(where, "has three equal channels: one sequence, repeated")

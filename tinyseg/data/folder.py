@@ -15,11 +15,18 @@ class FolderDataset(PairedFiles):
 
     A mask is called as its picture, or so with a suffix that all masks share, such as
     ``_segmentation``; the formats may differ. Every picture is a group of its own.
+
+    Masks mark one class, everything above 0, unless a ``classes.txt`` beside the folders names
+    several, a line each; then masks hold labels, the n-th class as n (`read_labels`).
     """
 
     kind: ClassVar[str] = "folder"
-    layout: ClassVar[str | None] = "images/NAME.png with masks/NAME.png or masks/NAME_SUFFIX.png"
+    layout: ClassVar[str | None] = (
+        "images/NAME.png with masks/NAME.png or masks/NAME_SUFFIX.png, and classes.txt where masks "
+        "tell several classes apart"
+    )
     classes: Sequence[str] = ("foreground",)
+    classes_file: ClassVar[str | None] = "classes.txt"
     channels = 3
     groups_are_volumes = False
     threshold_channel: int | None = None

@@ -22,7 +22,8 @@ def audit_leaks(
     Args:
         dataset: what was split.
         split: the split.
-        masks: the mask of 0 and 1 of each key, all of one size within a group.
+        masks: the mask of each key, all of one size within a group; everything above 0 is
+            foreground, of whichever class it is.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for key in dataset.keys:

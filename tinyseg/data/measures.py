@@ -7,12 +7,14 @@ _CLOSING = 3  # px
 
 
 def mask_dice(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float | None:
-    """Dice of two drawn masks of 0 and 1, such as those of neighbouring slices; None if both empty.
+    """Dice of two drawn masks, such as those of neighbouring slices; None if both are empty.
 
-    How well a network's masks agree with the drawn ones is `tinyseg.evaluation`'s business.
+    Everything above 0 counts as foreground, of whichever class it is. How well a network's
+    masks agree with the drawn ones is `tinyseg.evaluation`'s business.
     """
-    total = int(one.sum()) + int(other.sum())
-    return 2 * int((one & other).sum()) / total if total else None
+    here, there = one > 0, other > 0
+    total = int(here.sum()) + int(there.sum())
+    return 2 * int((here & there).sum()) / total if total else None
 
 
 def head_mask(image: NDArray[np.uint8], scale: float = 1.0) -> NDArray[np.bool_]:

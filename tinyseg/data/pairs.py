@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-from tinyseg.data.pictures import read_pair
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseg.data.class_names import read_class_names
+from tinyseg.data.masks import read_labels
+from tinyseg.data.pictures import CHECK, read_image
 from tinyseg.data.sample import Sample
 from tinyseg.errors import TinysegError
 from tinyseg.runs.records import Problem, Task
@@ -28,16 +33,21 @@ class PairedFiles(ABC):
     Attributes:
         keys: keys in the order of ``pairs``.
         pairs: the files by key.
+        classes: names of the foreground classes.
+        classes_file: what the file in the folder is called that may name them, or None.
         source: what opens the dataset again.
     """
 
     kind: ClassVar[str]
     task: ClassVar[Task] = "segmentation"
+    classes: Sequence[str]
+    classes_file: ClassVar[str | None] = None
     test_keys: Sequence[str] = ()
 
-    def __init__(self, source: str, pairs: Sequence[Pair]) -> None:
+    def __init__(self, source: str, pairs: Sequence[Pair], classes: Sequence[str]) -> None:
         self.pairs = {pair.key: pair for pair in pairs}
         self.keys: Sequence[str] = list(self.pairs)
+        self.classes = classes
         self.source = source
 
     @classmethod
@@ -46,11 +56,21 @@ class PairedFiles(ABC):
         """The pairs of a folder, and what is wrong with its other files; none is opened."""
 
     @classmethod
+    def class_names(cls, folder: Path) -> Sequence[str]:
+        """The foreground classes that a folder's masks tell apart.
+
+        Raises:
+            TinysegError: the file that names them cannot be used.
+        """
+        path = folder / (cls.classes_file or "")
+        return read_class_names(path) if cls.classes_file and path.exists() else cls.classes
+
+    @classmethod
     def from_source(cls, source: str) -> Self:
         """Lists the files of a folder.
 
         Raises:
-            TinysegError: there is no picture with a mask.
+            TinysegError: there is no picture with a mask, or its classes are named wrongly.
         """
         folder = Path(source).resolve()
         pairs, _ = cls.list_files(folder)
@@ -60,7 +80,7 @@ class PairedFiles(ABC):
                 f"There is no picture with a mask in '{folder}'.",
                 f"To see what is there: tinyseg data check {opened}",
             )
-        return cls(opened, pairs)
+        return cls(opened, pairs, cls.class_names(folder))
 
     def group(self, key: str) -> str:
         """The group a key belongs to."""
@@ -70,7 +90,30 @@ class PairedFiles(ABC):
         """Reads one picture with its mask.
 
         Raises:
-            TinysegError: a file is missing, corrupt, or the mask's size is not the picture's.
+            TinysegError: a file is missing, corrupt, the mask holds what is no label, or its size
+                is not the picture's.
         """
         pair = self.pairs[key]
-        return read_pair(pair.image, pair.mask, key, pair.group)
+        return read_pair(pair.image, pair.mask, key, pair.group, classes=len(self.classes))
+
+
+def read_pair(
+    image_path: Path, mask_path: Path, key: str, group: str, *, classes: int = 1
+) -> Sample:
+    """Reads a picture and its mask of so many foreground classes (`read_labels`).
+
+    Raises:
+        TinysegError: a file cannot be read, a mask does not hold labels, or the two differ in size.
+    """
+    image, mask = read_image(image_path), read_labels(mask_path, classes)
+    if image.shape[:2] != mask.shape:
+        raise TinysegError(
+            f"The mask {mask_path} is {_size(mask)} pixels, its picture {image_path.name} is "
+            f"{_size(image)}; they should be of one size.",
+            CHECK,
+        )
+    return Sample(image, mask, key, group)
+
+
+def _size(array: NDArray[np.uint8]) -> str:
+    return f"{array.shape[1]}x{array.shape[0]}"

@@ -8,29 +8,11 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from tinyseg.data.sample import Sample
 from tinyseg.errors import MissingExtraError, TinysegError
 
 #: Endings of picture files, in lower case.
 ENDINGS = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp"})
-_LOSSY = frozenset({".jpg", ".jpeg", ".webp"})
-_CHECK = "To see every problem of the folder: tinyseg data check FOLDER"
-
-
-def read_pair(image_path: Path, mask_path: Path, key: str, group: str) -> Sample:
-    """Reads a picture and its mask.
-
-    Raises:
-        TinysegError: a file cannot be read, or the two differ in size.
-    """
-    image, mask = read_image(image_path), read_mask(mask_path)
-    if image.shape[:2] != mask.shape:
-        raise TinysegError(
-            f"The mask {mask_path} is {_size(mask)} pixels, its picture {image_path.name} is "
-            f"{_size(image)}; they should be of one size.",
-            _CHECK,
-        )
-    return Sample(image, mask, key, group)
+CHECK = "To see every problem of the folder: tinyseg data check FOLDER"
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -41,59 +23,32 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         TinysegError: the file cannot be read.
     """
-    return _three_channels(_eight_bits(_decode(path)))
+    return _three_channels(_eight_bits(decode(path)))
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
-    """Reads a mask as (height, width) of 0 and 1.
+def decode(path: Path, *, indices: bool = False) -> NDArray[Any]:
+    """(height, width) or (height, width, channels), of the file's own type.
 
-    Everything above 0 is foreground; 128 and above where the mask's edges may be blurred, which is
-    where its brightest value is 255 or its file is lossy.
-
-    Raises:
-        TinysegError: the file cannot be read, or the mask is in colour.
+    Args:
+        path: the file.
+        indices: whether to give the indices of a palette instead of its colours.
     """
-    levels = mask_levels(path)
-    blurred = path.suffix.lower() in _LOSSY or levels.max(initial=0) == 255
-    return (levels >= (128 if blurred else 1)).astype(np.uint8)
-
-
-def mask_levels(path: Path) -> NDArray[Any]:
-    """Reads a mask's values as they are in the file, (height, width).
-
-    Raises:
-        TinysegError: the file cannot be read, or the mask is in colour.
-    """
-    array = _decode(path)
-    if array.ndim == 2:
-        return array
-    colours = array[:, :, :3] if array.shape[2] > 2 else array[:, :, :1]
-    if path.suffix.lower() not in _LOSSY and (colours != colours[:, :, :1]).any():
-        raise TinysegError(
-            f"The mask {path} is in colour; masks here have one class, black where it is not.",
-            "Save one mask a class in grey.",
-        )
-    return colours[:, :, 0]
-
-
-def _decode(path: Path) -> NDArray[Any]:
-    """(height, width) or (height, width, channels), of the file's own type."""
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
-            return _decode_tiff(path)
-        return _decode_other(path)
+            return _decode_tiff(path, indices)
+        return _decode_other(path, indices)
     except FileNotFoundError:
-        raise TinysegError(f"The file {path} is gone.", _CHECK) from None
+        raise TinysegError(f"The file {path} is gone.", CHECK) from None
     except TinysegError:
         raise
     except Exception as error:  # decoders fail in many ways
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise TinysegError(
-            f"The picture {path} cannot be read, it may be corrupt ({reason}).", _CHECK
+            f"The picture {path} cannot be read, it may be corrupt ({reason}).", CHECK
         ) from error
 
 
-def _decode_tiff(path: Path) -> NDArray[Any]:
+def _decode_tiff(path: Path, indices: bool) -> NDArray[Any]:
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
         try:
@@ -102,7 +57,8 @@ def _decode_tiff(path: Path) -> NDArray[Any]:
             if "imagecodecs" not in str(error):
                 raise
             try:
-                return _decode_other(path)  # Pillow knows some compressions that need no package
+                # Pillow knows some compressions that need no package.
+                return _decode_other(path, indices)
             except OSError:
                 raise MissingExtraError(f"Reading {path}", "imagecodecs", "tiff") from error
     if series.axes == "SYX":
@@ -110,13 +66,15 @@ def _decode_tiff(path: Path) -> NDArray[Any]:
     elif series.axes not in ("YX", "YXS"):
         shape = " x ".join(str(side) for side in array.shape)
         raise TinysegError(
-            f"The picture {path} is a stack of {shape}; a file should hold one picture.", _CHECK
+            f"The picture {path} is a stack of {shape}; a file should hold one picture.", CHECK
         )
     return array
 
 
-def _decode_other(path: Path) -> NDArray[Any]:
+def _decode_other(path: Path, indices: bool) -> NDArray[Any]:
     with Image.open(path) as picture:
+        if picture.mode == "P" and indices:
+            return np.asarray(picture)
         if picture.mode in ("P", "CMYK", "YCbCr", "HSV", "LAB", "PA"):
             return np.asarray(picture.convert("RGB"))
         return np.asarray(picture)
@@ -138,7 +96,3 @@ def _three_channels(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if array.shape[2] < 3:  # grey, or grey with alpha
         return np.repeat(array[:, :, :1], 3, axis=2)
     return np.ascontiguousarray(array[:, :, :3])
-
-
-def _size(array: NDArray[np.uint8]) -> str:
-    return f"{array.shape[1]}x{array.shape[0]}"

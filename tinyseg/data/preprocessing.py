@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 #: An array, or a tensor of PyTorch, which this file does not know.
 _V = TypeVar("_V", bound=Any)
 
+_TIE = 1e-4  # shares of an area that differ by less are equal
+
 _Level = TypeVar("_Level", np.uint8, np.float32)
 
 
@@ -22,7 +24,7 @@ class Preprocessing(BaseModel):
         mean: a mean per channel, of values in [0, 1].
         std: a standard deviation per channel.
         resampling: how pictures are resized; ``bilinear`` averages over the covered area when
-            shrinking. Masks are resized by area, a pixel belonging to a class when half of it does.
+            shrinking. Masks are resized by area (`resize_mask`).
         channel_order: order of the channels in the file that was read.
     """
 
@@ -39,7 +41,7 @@ class Preprocessing(BaseModel):
         return resize_image(image, (self.size, self.size))
 
     def resize_mask(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Resizes a mask of 0 and 1 (height, width) to (size, size)."""
+        """Resizes labels (height, width) to (size, size)."""
         return resize_mask(mask, (self.size, self.size))
 
     def normalise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -81,11 +83,24 @@ def resize_image(image: NDArray[np.uint8], height_width: tuple[int, int]) -> NDA
 
 
 def resize_mask(mask: NDArray[np.uint8], height_width: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resizes a mask of 0 and 1; a pixel is 1 where at least half of its area was."""
+    """Resizes labels (height, width); a pixel gets the label of the largest share of its area.
+
+    Where shares are equal, a class goes before the background, and the lower label before the
+    higher; so a single class gets the pixels of which it had at least half.
+    """
     if mask.shape == height_width:
         return mask
-    share = _resize((mask * 255).astype(np.uint8), height_width, Image.Resampling.BOX)
-    return (share >= 128).astype(np.uint8)
+    classes = np.flatnonzero(np.bincount(mask.ravel(), minlength=2)[1:]) + 1
+    if len(classes) < 2:  # in 8 bits, as masks have always been
+        share = _resize((mask > 0) * np.uint8(255), height_width, Image.Resampling.BOX)
+        return (share >= 128) * mask.max(initial=0)
+    labels = np.zeros(height_width, np.uint8)
+    largest = np.zeros(height_width, np.float32)
+    for label in (*classes, 0):
+        share = _resize((mask == label).astype(np.float32), height_width, Image.Resampling.BOX)
+        wins = share > largest + _TIE
+        labels[wins], largest[wins] = label, share[wins]
+    return labels
 
 
 def resize_probabilities(

@@ -2,12 +2,14 @@
 
 from tinyseg.evaluation.baselines import baselines
 from tinyseg.evaluation.chosen import Choice, Chosen, choose_pictures
+from tinyseg.evaluation.classify import classify_pictures, write_classified
+from tinyseg.evaluation.colours import class_colours
 from tinyseg.evaluation.decisions import Predictor, decide, probabilities
 from tinyseg.evaluation.dice import ImageCounts, dice, iou
 from tinyseg.evaluation.evaluate import Evaluation, count_images, evaluate
 from tinyseg.evaluation.network import network_predictor
 from tinyseg.evaluation.overlays import draw_overlay
-from tinyseg.evaluation.picture_files import PictureFile, find_pictures
+from tinyseg.evaluation.picture_files import PictureFile, find_pictures, list_pictures
 from tinyseg.evaluation.predict import predict_pictures
 from tinyseg.evaluation.recognition import ImageLabels, rank_labels
 from tinyseg.evaluation.run import evaluate_dataset, evaluate_run, keep_evaluation
@@ -26,6 +28,8 @@ __all__ = [
     "Tally",
     "baselines",
     "choose_pictures",
+    "class_colours",
+    "classify_pictures",
     "count_images",
     "decide",
     "dice",
@@ -38,6 +42,7 @@ __all__ = [
     "headline",
     "iou",
     "keep_evaluation",
+    "list_pictures",
     "make_table",
     "mean",
     "network_predictor",
@@ -47,5 +52,6 @@ __all__ = [
     "read_table",
     "score",
     "tally",
+    "write_classified",
     "write_table",
 ]

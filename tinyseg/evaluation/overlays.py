@@ -1,20 +1,28 @@
 """A mask drawn over its picture."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-_TINT = (255, 214, 0)  # a yellow that neither grey brains nor brown skin nor violet stains have
+from tinyseg.evaluation.colours import ONE_CLASS
+
 _DARK = (0, 0, 0)
 _SHARE = 0.25  # of the tint within the mask
 _FRAME = 256  # px of the shorter side for each pixel of the outline's width
 
 
-def draw_overlay(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Tints a mask and draws its outline, with a dark line around it for bright pictures.
+def draw_overlay(
+    image: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    colours: Sequence[Sequence[int]] | NDArray[np.uint8] = (ONE_CLASS,),
+) -> NDArray[np.uint8]:
+    """Tints each class and draws its outline, with a dark line around all for bright pictures.
 
     Args:
         image: (height, width, 3).
-        mask: (height, width) of 0 and 1.
+        labels: (height, width), 0 where nothing is drawn.
+        colours: RGB of each class, the n-th that of label n.
 
     Returns:
         (height, width, 3); what lies away from the mask is unchanged.
@@ -22,14 +30,16 @@ def draw_overlay(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[n
     from scipy import ndimage
 
     drawn = image.copy()
-    inside = mask == 1
-    if not inside.any():
+    marked = labels > 0
+    if not marked.any():
         return drawn
-    width = max(1, round(min(mask.shape) / _FRAME))
-    core = np.asarray(ndimage.binary_erosion(inside, iterations=width, border_value=1), np.bool_)
-    grown = np.asarray(ndimage.binary_dilation(inside, iterations=width), np.bool_)
-    tinted = (1 - _SHARE) * image[inside] + _SHARE * np.array(_TINT)
-    drawn[inside] = tinted.round().astype(np.uint8)
-    drawn[inside & ~core] = _TINT
-    drawn[grown & ~inside] = _DARK
+    width = max(1, round(min(labels.shape) / _FRAME))
+    for label, colour in enumerate(colours, start=1):
+        inside = labels == label
+        core = ndimage.binary_erosion(inside, iterations=width, border_value=1)
+        tinted = (1 - _SHARE) * image[inside] + _SHARE * np.array(colour)
+        drawn[inside] = tinted.round().astype(np.uint8)
+        drawn[inside & ~np.asarray(core, np.bool_)] = colour
+    grown = np.asarray(ndimage.binary_dilation(marked, iterations=width), np.bool_)
+    drawn[grown & ~marked] = _DARK
     return drawn

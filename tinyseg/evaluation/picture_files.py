@@ -18,12 +18,10 @@ class PictureFile(NamedTuple):
 
 
 def find_pictures(paths: Sequence[Path], out: Path, *, overlay: bool = False) -> list[PictureFile]:
-    """Lists pictures, those in folders and all folders below them included.
+    """Lists pictures (`list_pictures`) and where their masks go.
 
     A mask is called as its picture, with the ending ``.png``, and lies below ``out`` as the picture
-    lies below the innermost folder that holds everything named. Of a folder, what is hidden, what
-    lies below ``out``, and masks are left out: files ``NAME_mask`` beside a picture ``NAME``, and
-    folders ``masks`` beside ``images``.
+    lies below the innermost folder that holds everything named.
 
     Args:
         paths: pictures and folders.
@@ -34,19 +32,31 @@ def find_pictures(paths: Sequence[Path], out: Path, *, overlay: bool = False) ->
         TinysegError: something named is not there, no picture, or a folder without pictures.
         UsageError: an output would lie among the pictures, or two outputs have the same name.
     """
+    root = Path(os.path.commonpath([p if p.is_dir() else p.parent for p in map(_absolute, paths)]))
+    files: list[PictureFile] = []
+    for picture in list_pictures(paths, out):
+        mask = out / _absolute(picture).relative_to(root).with_suffix(".png")
+        beside = mask.with_name(f"{mask.stem}_overlay.png") if overlay else None
+        files.append(PictureFile(picture, mask, beside))
+    _check_outputs(files)
+    return files
+
+
+def list_pictures(paths: Sequence[Path], out: Path) -> list[Path]:
+    """Lists pictures, those in folders and all folders below them included, each once.
+
+    Of a folder, what is hidden, what lies below ``out``, and masks are left out: files
+    ``NAME_mask`` beside a picture ``NAME``, and folders ``masks`` beside ``images``.
+
+    Raises:
+        TinysegError: something named is not there, no picture, or a folder without pictures.
+    """
     pictures: dict[Path, Path] = {}  # as they are called, by where they are
     for path in paths:
         found = [path] if path.is_file() else list(_below(path, out))
         _check_found(path, found)
         pictures.update((_absolute(picture), picture) for picture in found)
-    root = Path(os.path.commonpath([p if p.is_dir() else p.parent for p in map(_absolute, paths)]))
-    files: list[PictureFile] = []
-    for place, picture in pictures.items():
-        mask = out / place.relative_to(root).with_suffix(".png")
-        beside = mask.with_name(f"{mask.stem}_overlay.png") if overlay else None
-        files.append(PictureFile(picture, mask, beside))
-    _check_outputs(files)
-    return files
+    return list(pictures.values())
 
 
 def _below(folder: Path, out: Path) -> Iterator[Path]:

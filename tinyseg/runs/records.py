@@ -435,17 +435,55 @@ class PredictedPicture(Value):
     """One picture and what was written for it."""
 
     picture: str
-    mask: str = Field(description="PNG of 0 and 255, of the picture's own size")
+    mask: str = Field(
+        description="PNG of the picture's own size: 0 and 255, or of several classes the labels, "
+        "as indices of a palette"
+    )
     overlay: str | None
-    foreground: float = Field(description="share of the picture's pixels")
+    foreground: float = Field(description="share of the picture's pixels, of whichever class")
+    shares: dict[str, float] | None = Field(
+        default=None, description="of each class in the picture's pixels, where there are several"
+    )
 
 
 class PredictDocument(Document):
-    """``tinyseg predict --json``."""
+    """``tinyseg predict --json`` of a network that segments."""
 
     subject: str
-    threshold: float
+    classes: list[str] = Field(
+        default=[], description="of the foreground; the n-th is label n where there are several"
+    )
+    threshold: float | None = Field(
+        description="None where the most probable of several classes wins"
+    )
     pictures: list[PredictedPicture]
+    problems: list[Problem] = Field(description="pictures that could not be read")
+
+
+class ClassProbability(Value):
+    """How probable one class is."""
+
+    label: str
+    probability: float
+
+
+class ClassifiedPicture(Value):
+    """One picture and what it shows."""
+
+    picture: str
+    label: str = Field(description="the most probable class")
+    probability: float
+    top: list[ClassProbability] = Field(
+        description="the most probable classes, at most five, the best first"
+    )
+
+
+class ClassifyDocument(Document):
+    """``tinyseg predict --json`` of a network that classifies."""
+
+    subject: str
+    table: str | None = Field(description="a CSV, a row a picture; None where none could be read")
+    pictures: list[ClassifiedPicture]
     problems: list[Problem] = Field(description="pictures that could not be read")
 
 
