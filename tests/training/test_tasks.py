@@ -156,11 +156,11 @@ def test_a_training_of_whole_pictures_goes_on_as_if_nothing_had_been(shared_data
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "epochs"), [("resnet9", 8), ("vim", 20)])
-def test_networks_learn_the_pictures_that_train_them(shared_data, tmp_path, model, epochs):
+@pytest.mark.parametrize(("model", "epochs", "lr"), [("resnet9", 8, 1e-3), ("vim", 14, 2e-3)])
+def test_networks_learn_the_pictures_that_train_them(shared_data, tmp_path, model, epochs, lr):
     """That reading and learning work; a few hundred pictures say nothing of accuracy."""
     protocol = Protocol.for_task(
-        "classification", epochs=epochs, batch_size=16, lr=1e-3, optimizer="adamw", weight_decay=0,
+        "classification", epochs=epochs, batch_size=16, lr=lr, optimizer="adamw", weight_decay=0,
         label_smoothing=0, augment=[], validation_share=MOST,
     )  # fmt: skip
     run = train(model, str(shared_data / "cifar100"), protocol, runs=tmp_path)

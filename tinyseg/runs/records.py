@@ -83,6 +83,7 @@ _CLASSIFYING: dict[str, Any] = {
     "loss": "cross-entropy",
     "label_smoothing": 0.1,
     "augment": ["crop", "mirror"],
+    "split": "image",
 }
 
 
