@@ -29,7 +29,10 @@ def draw(batch=2, length=37, channels=20, states=16, full=True, euler=False) -> 
 
     sequence = (batch, length, channels)
     x, delta, z = normal(*sequence), normal(*sequence), normal(*sequence)
-    A = -torch.exp(normal(channels, states)) * (0.2 if euler else 1)
+    A = -torch.exp(normal(channels, states))
+    if euler:  # whose states overflow within 200 steps where delta |A| often exceeds 2
+        delta = delta - 4 if full else delta / 50
+        A = A.clamp(min=-8)
     B, C = normal(batch, length, states), normal(batch, length, states)
     rule = "euler" if euler else "zoh"
     if full:
@@ -51,7 +54,8 @@ def assert_close_to_float64(scan, arguments: Arguments) -> None:
     found = outcome(scan, arguments)
     exact = outcome(reference_scan, arguments.to(torch.float64))
     for number, (a, b) in enumerate(zip(found, exact, strict=True)):
-        bound = (1e-6 if number < 2 else 5e-6) * b.abs().max()
+        # The last state of 4,096 steps adds up the rounding of as many decays.
+        bound = (1e-6, 2e-6, *[5e-6] * 8)[number] * b.abs().max()
         assert (a - b).abs().max() <= bound, f"output {number}"
 
 
