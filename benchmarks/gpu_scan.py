@@ -1,4 +1,4 @@
-"""The Triton scan on a CUDA device, against mamba-ssm's kernel or a compiled torch scan.
+"""The Triton scan on a CUDA device, against mamba-ssm's kernel or a scan in torch.
 
 Run ``python -m benchmarks.gpu_scan``, with ``--json`` for numbers alone. Rounds are interleaved and
 times are medians between events on the device. Beside each time stand the bytes that have to move
@@ -21,6 +21,7 @@ from rich.table import Table
 from torch import Tensor
 from torch._higher_order_ops.associative_scan import associative_scan
 
+from tinyseg.scan import BACKENDS
 from tinyseg.scan.arguments import Arguments
 from tinyseg.scan.mamba_ssm import MambaSSM
 from tinyseg.scan.triton_scan import TritonScan
@@ -100,12 +101,17 @@ def compiled_scan() -> Scan:
     return torch.compile(scan, fullgraph=True)
 
 
-def contestants() -> dict[str, Scan]:
-    """The scan and its rival."""
-    mamba_ssm = MambaSSM()
-    if mamba_ssm.unavailable() is None:
-        return {"triton": TritonScan().scan, "mamba-ssm": mamba_ssm.scan}
-    return {"triton": TritonScan().scan, "compiled torch": compiled_scan()}
+#: What the scan is compared with, by ``--rival``.
+RIVALS: dict[str, Callable[[], Scan]] = {
+    "mamba-ssm": lambda: MambaSSM().scan,
+    "compiled": compiled_scan,
+    "chunked": lambda: BACKENDS["chunked"].scan,
+}
+
+
+def usual_rival() -> str:
+    """mamba-ssm's kernel where it is installed."""
+    return "compiled" if MambaSSM().unavailable() else "mamba-ssm"
 
 
 def run(scan: Scan, arguments: Arguments, phase: str) -> None:
@@ -163,10 +169,9 @@ def fits(action: Callable[[], object]) -> bool:
     return True
 
 
-def measure(rounds: int) -> list[dict[str, object]]:
+def measure(rounds: int, rival: str) -> list[dict[str, object]]:
     bytes_rate, special_rate = copy_rate(rounds), exponential_rate()
-    scans = contestants()
-    rival = next(name for name in scans if name != "triton")
+    scans = {"triton": TritonScan().scan, rival: RIVALS[rival]()}
     results = []
     for shape, phase in itertools.product(SHAPES.values(), PHASES):
         arguments = draw(*shape)
@@ -210,12 +215,13 @@ def show(results: list[dict[str, object]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rival", choices=RIVALS, help="by default mamba-ssm, or compiled")
     parser.add_argument("--json", action="store_true", help="numbers alone")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         print("There is no CUDA device here, so there is nothing to measure.")
         return
-    results = measure(options.rounds)
+    results = measure(options.rounds, options.rival or usual_rival())
     if options.json:
         print(json.dumps({"schema": 1, "device": torch.cuda.get_device_name(), "results": results}))
     else:
