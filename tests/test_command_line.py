@@ -107,3 +107,14 @@ def test_mistakes_get_one_sentence(arguments, code, sentence):
     assert sentence in message
     assert (run.returncode, run.stdout) == (code, "")
     assert "Traceback" not in run.stderr
+
+
+def test_nobody_reading_on_is_no_bug(tmp_path):
+    command = [sys.executable, "-m", "tinyseg", "train", "--help"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""

@@ -39,7 +39,8 @@ class Commands(TyperGroup):
             if isinstance(error, TinysegError):
                 _explain(error)
                 raise typer.Exit(error.exit_code) from None
-            if type(error).__module__.partition(".")[0] in ("typer", "click"):
+            known = type(error).__module__.partition(".")[0] in ("typer", "click")
+            if known or isinstance(error, BrokenPipeError):  # nobody reads on, as with "| head"
                 raise
             console.notes.print(f"This is a bug in tinyseg: {type(error).__name__}: {error}.")
             _show_traceback(
