@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from tinyseg.errors import UsageError
 from tinyseg.layers import Attention, Residual, ToPicture
-from tinyseg.networks.pyramid import PATCHES, STRIDES, check_stages
 from tinyseg.networks.registry import Network
+from tinyseg.networks.segformer_stages import PATCHES, STRIDES, check_stages
 from tinyseg.networks.segmentation import SegmentationNetwork
 
 _EXPANSION = 4

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from tinyseg.layers import ChannelNorm, Residual, ToPicture
-from tinyseg.networks.pyramid import PATCHES, STRIDES, check_stages
 from tinyseg.networks.registry import Network, PaperRow
+from tinyseg.networks.segformer_stages import PATCHES, STRIDES, check_stages
 from tinyseg.networks.segmentation import SegmentationNetwork
 
 _EXPANSION = 4
