@@ -126,6 +126,13 @@ def test_files_for_whole_pictures_name_the_same_classes(of_pictures):
     assert found.top1 == of_pictures.evaluation.top1
 
 
+def test_a_threshold_decides_nothing_among_several_classes(of_pictures, of_two_classes):
+    for run in (of_pictures, of_two_classes):
+        done = tinyseg("evaluate", run.path, "--threshold", 0.4)
+        assert done.returncode == 2
+        assert "the most probable wins whatever the --threshold" in " ".join(done.stderr.split())
+
+
 def test_whole_pictures_are_compared_by_top_1(of_pictures):
     (row,) = compare([of_pictures]).rows
     evaluation = of_pictures.evaluation

@@ -9,7 +9,7 @@ from rich.text import Text
 from tinyseg.cli import console
 from tinyseg.cli.options import Json, Quiet, Runs, Threshold, Verbose
 from tinyseg.cli.scores import leak_note, view
-from tinyseg.cli.trained import pictures_a_call, resolve_trained
+from tinyseg.cli.trained import chosen_threshold, pictures_a_call, resolve_trained
 
 if TYPE_CHECKING:
     from tinyseg.evaluation import Chosen
@@ -54,6 +54,7 @@ def evaluate(
     from tinyseg.evaluation import choose_pictures, evaluate_dataset, keep_evaluation
 
     resolved = resolve_trained(subject, runs)
+    probability = chosen_threshold(resolved, threshold)
     chosen = choose_pictures(resolved.run, part=split, data=data)
     with console.progress() as progress:
         evaluation = evaluate_dataset(
@@ -65,7 +66,7 @@ def evaluate(
             classes=resolved.classes,
             subject=resolved.name,
             part=chosen.part,
-            threshold=resolved.threshold if threshold is None else threshold,
+            threshold=probability,
             batch_size=pictures_a_call(resolved),
             progress=progress,
         )

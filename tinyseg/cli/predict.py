@@ -10,7 +10,7 @@ from rich.text import Text
 from tinyseg.cli import console
 from tinyseg.cli.options import Json, Quiet, Runs, Threshold, Verbose
 from tinyseg.cli.predictions import view_classes, view_masks
-from tinyseg.cli.trained import pictures_a_call, resolve_trained
+from tinyseg.cli.trained import chosen_threshold, pictures_a_call, resolve_trained
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.runs.records import ClassifyDocument, PredictDocument, Problem
 
@@ -51,34 +51,23 @@ def predict(
     Example: tinyseg predict runs/ul-vm-unet-lgg-1 slices --out masks --overlay
     """
     resolved = resolve_trained(subject, runs)
-    _check_options(resolved, overlay, threshold)
+    if overlay and resolved.task == "classification":
+        raise UsageError(
+            f"--overlay draws masks, and {resolved.name} classifies whole pictures.",
+            "Leave it out.",
+        )
+    chosen = chosen_threshold(resolved, threshold)
     if resolved.task == "classification":
         _classify(resolved, pictures, out)
     else:
-        _segment(resolved, pictures, out, overlay, threshold)
-
-
-def _check_options(subject: "Subject", overlay: bool, threshold: float | None) -> None:
-    classifies = subject.task == "classification"
-    if overlay and classifies:
-        raise UsageError(
-            f"--overlay draws masks, and {subject.name} classifies whole pictures.",
-            "Leave it out.",
-        )
-    if threshold is not None and (classifies or len(subject.classes) > 1):
-        raise UsageError(
-            f"{subject.name} tells {len(subject.classes)} classes apart, of which the most "
-            "probable wins whatever the --threshold.",
-            "Leave it out.",
-        )
+        _segment(resolved, pictures, out, overlay, chosen)
 
 
 def _segment(
-    subject: "Subject", pictures: list[Path], out: Path, overlay: bool, threshold: float | None
+    subject: "Subject", pictures: list[Path], out: Path, overlay: bool, threshold: float
 ) -> None:
     from tinyseg.evaluation import find_pictures, predict_pictures
 
-    chosen = subject.threshold if threshold is None else threshold
     files = find_pictures(pictures, out, overlay=overlay)
     with console.progress() as progress:
         done, problems = predict_pictures(
@@ -86,7 +75,7 @@ def _segment(
             files,
             subject.preprocessing,
             classes=subject.classes,
-            threshold=chosen,
+            threshold=threshold,
             batch_size=pictures_a_call(subject),
             progress=progress,
         )
@@ -94,7 +83,7 @@ def _segment(
     document = PredictDocument(
         subject=subject.name,
         classes=list(subject.classes[several:]),
-        threshold=None if several else chosen,
+        threshold=None if several else threshold,
         pictures=done,
         problems=problems,
     )

@@ -26,6 +26,23 @@ def resolve_trained(text: str, runs: Path) -> "Subject":
     return subject
 
 
+def chosen_threshold(subject: "Subject", threshold: float | None) -> float:
+    """The threshold that was asked for, or the subject's own.
+
+    Raises:
+        UsageError: one was asked for where several classes compete.
+    """
+    if threshold is None:
+        return subject.threshold
+    if subject.task == "classification" or len(subject.classes) > 1:
+        raise UsageError(
+            f"{subject.name} tells {len(subject.classes)} classes apart, of which the most "
+            "probable wins whatever the --threshold.",
+            "Leave it out.",
+        )
+    return threshold
+
+
 def pictures_a_call(subject: "Subject") -> int:
     """How many pictures its predictor takes at once.
 
