@@ -163,7 +163,7 @@ def test_predict_writes_the_masks_of_the_original(made, tmp_path):
 def test_export_proves_the_file_on_synthetic_pictures(here):
     done = tinyseg("export", "mine", "--format", "onnx", "--json", cwd=here)
     assert done.returncode == 0, done.stderr
-    assert "Compared on synthetic pictures and without Dice" in " ".join(done.stderr.split())
+    assert "Compared on synthetic pictures and without scores" in " ".join(done.stderr.split())
     artifact = ExportDocument.model_validate_json(done.stdout).artifacts[0]
     assert artifact.parity is not None
     assert (artifact.parity.passed, artifact.accuracy) == (True, None)
