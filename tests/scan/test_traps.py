@@ -14,8 +14,6 @@ from tinyseg.scan.chunked import Chunked
 from tinyseg.scan.reference import reference_scan
 from tinyseg.scan.sequence import scan_in_form
 
-TINY = 1e-40  # a denormal number of float32
-
 
 def test_an_input_that_dies_out_stays_right(backend):
     """Then states decay into denormal numbers."""
