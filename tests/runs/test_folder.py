@@ -10,7 +10,7 @@ import pytest
 
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.runs import Run, whole_file, write_text
-from tinyseg.runs.records import SplitRecord
+from tinyseg.runs.records import RunRecord, SplitRecord
 
 SPLIT = SplitRecord(
     by="patient", seed=1, validation_share=0.2, test_share=0.2, train=["a"], validation=["b"],
@@ -35,6 +35,12 @@ def test_documents_come_back_as_written(tmp_path):
     run.write("split.json", SPLIT)
     assert run.split == SPLIT
     assert '"schema": 1' in (run.path / "split.json").read_text()
+
+
+def test_runs_of_the_first_version_are_read(finished_runs):
+    record = Run.open("unet-drawn-1", finished_runs).record
+    text = record.to_json().replace('"score"', '"dice"').replace('"task": "segmentation",', "")
+    assert RunRecord.model_validate_json(text) == record
 
 
 def test_a_missing_or_foreign_document_is_named(tmp_path):

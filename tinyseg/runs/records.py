@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from tinyseg.data.preprocessing import Preprocessing
 
@@ -135,7 +135,7 @@ class Best(Value):
     """The epoch whose weights were kept, by the validation part's headline (``measure``)."""
 
     epoch: int
-    score: float
+    score: float = Field(validation_alias=AliasChoices("score", "dice"))  # of older files
     measure: Measure
 
 
