@@ -145,8 +145,9 @@ def log_of_integers(states: int) -> Tensor:
     return torch.log(torch.arange(1.0, states + 1))
 
 
-def fresh_steps(count: int) -> Tensor:
-    """What softplus turns into step sizes that are log-uniform in [0.001, 0.1]."""
-    low, high = math.log(_DT_MIN), math.log(_DT_MAX)
-    dt = torch.empty(count).uniform_(low, high).exp().clamp(min=_DT_FLOOR)
+def fresh_steps(
+    count: int, low: float = _DT_MIN, high: float = _DT_MAX, floor: float = _DT_FLOOR
+) -> Tensor:
+    """What softplus turns into step sizes that are log-uniform between two, none below a floor."""
+    dt = torch.empty(count).uniform_(math.log(low), math.log(high)).exp().clamp(min=floor)
     return dt + torch.log(-torch.expm1(-dt))
