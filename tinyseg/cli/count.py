@@ -1,18 +1,19 @@
 """`tinyseg count`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from tinyseg.cli import console
-from tinyseg.cli.fresh import Classes
+from tinyseg.cli.fresh import Classes, From, require_one
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import CountRecord
 
+_OWN_SHAPE = (1, 3, 256, 256)
 _EXPLANATION = (
     "Parameters that no output depends on are counted and named as unused.",
     "MACs are multiply-accumulates as fvcore counts them: products of convolutions and linear "
@@ -27,7 +28,11 @@ _EXPLANATION = (
 
 
 def count(
-    subject: Annotated[str, typer.Argument(help="A network's name, or a run.")],
+    subject: Annotated[
+        str | None,
+        typer.Argument(metavar="[SUBJECT]", help="A network's name, or a run.", show_default=False),
+    ] = None,
+    own: From = None,
     input_shape: Annotated[
         str | None,
         typer.Option(
@@ -51,17 +56,25 @@ def count(
     Example: tinyseg count ul-vm-unet --input 1x3x128x128
     """
     given = _shape(input_shape) if input_shape else None
+    named = require_one(subject, own)
+    if own and classes:
+        raise UsageError(
+            f"{own} has its own classes.", "Leave --classes out, or --set what it takes."
+        )
     from tinyseg.counting import count as count_network
     from tinyseg.exporters.subject import resolve
     from tinyseg.networks import known, parse_arguments
 
-    arguments = parse_arguments(subject, settings) if settings else {}
-    resolved = resolve(subject, runs=runs)
+    arguments = parse_arguments(named, settings) if settings else {}
+    if own:
+        _count_own(own, given or _OWN_SHAPE, arguments, explain)
+        return
+    resolved = resolve(named, runs=runs)
     network = known(resolved.network_name)
     shape = given or (1, resolved.in_channels, network.size, network.size)
     if not resolved.run:
         resolved = resolve(
-            subject,
+            named,
             runs=runs,
             classes=classes,
             in_channels=shape[1],
@@ -69,6 +82,19 @@ def count(
         )
     name, used = resolved.network_name, resolved.arguments
     record = count_network(resolved.network(), shape, name=name, arguments=used)
+    console.emit(record, _view(record, explain))
+
+
+def _count_own(path: str, shape: tuple[int, ...], arguments: dict[str, Any], explain: bool) -> None:
+    import torch
+
+    from tinyseg.counting import count as count_network
+    from tinyseg.networks import build_own, explained_forward
+
+    network = build_own(path, arguments)
+    with explained_forward(path, shape), torch.inference_mode():
+        network(torch.zeros(shape))
+    record = count_network(network, shape, name=path, arguments=arguments)
     console.emit(record, _view(record, explain))
 
 

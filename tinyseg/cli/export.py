@@ -9,14 +9,24 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from tinyseg.cli import console
-from tinyseg.cli.fresh import Classes, InChannels, Seed, Size, SubjectName, resolve_subject
+from tinyseg.cli.fresh import (
+    Classes,
+    From,
+    InChannels,
+    Seed,
+    Size,
+    SubjectName,
+    TaskOf,
+    resolve_subject,
+)
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import Accuracy, ArtifactRecord, ExportDocument
 
 
 def export(
-    subject: SubjectName,
+    subject: SubjectName = None,
+    own: From = None,
     formats: Annotated[
         str, typer.Option("--format", help="Formats, separated by commas: onnx, tflite.")
     ] = "onnx,tflite",
@@ -33,6 +43,7 @@ def export(
     size: Size = None,
     classes: Classes = None,
     in_channels: InChannels = None,
+    task: TaskOf = None,
     settings: Set = [],  # noqa: B006  (typer copies it)
     seed: Seed = None,
     runs: Runs = Path("runs"),
@@ -52,6 +63,8 @@ def export(
 
     resolved = resolve_subject(
         subject,
+        own=own,
+        task=task,
         runs=runs,
         size=size,
         classes=classes,

@@ -1,7 +1,7 @@
 """Options that shape a network's fresh weights, where a subject is a network's name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,7 +10,23 @@ from tinyseg.errors import UsageError
 if TYPE_CHECKING:
     from tinyseg.exporters import Subject
 
-SubjectName = Annotated[str, typer.Argument(metavar="SUBJECT", show_default=False)]
+SubjectName = Annotated[str | None, typer.Argument(metavar="[SUBJECT]", show_default=False)]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="MODULE:NAME",
+        help="A network of your own instead of a SUBJECT: what builds it, in this folder or "
+        "installed.",
+        show_default=False,
+    ),
+]
+TaskOf = Annotated[
+    Literal["segmentation", "classification"] | None,
+    typer.Option(
+        "--task", show_default="as the logits' shape says", help="Of --from's network; checked."
+    ),
+]
 Size = Annotated[
     int | None,
     typer.Option(
@@ -45,8 +61,10 @@ Seed = Annotated[
 
 
 def resolve_subject(
-    text: str,
+    text: str | None,
     *,
+    own: str | None = None,
+    task: Literal["segmentation", "classification"] | None = None,
     runs: Path,
     size: int | None,
     classes: int | None,
@@ -54,16 +72,22 @@ def resolve_subject(
     settings: list[str],
     seed: int | None,
 ) -> "Subject":
-    """Resolves a subject with the shape it was given.
+    """Resolves a subject, or the user's own network, with the shape it was given.
 
     Raises:
         UsageError: it is nothing known, or a run or artifact, which nobody can shape any more.
     """
-    from tinyseg.exporters import resolve
+    from tinyseg.exporters import resolve, resolve_own
     from tinyseg.networks import parse_arguments
 
     given = {"size": size, "classes": classes, "in_channels": in_channels, "seed": seed}
     shape = {name: value for name, value in given.items() if value is not None}
+    if own:
+        require_one(text, own)
+        return resolve_own(own, task=task, arguments=parse_arguments(own, settings), **shape)
+    text = require_one(text, own)
+    if task:
+        raise UsageError(f"{text} has a task of its own.", "Leave --task out.")
     subject = resolve(text, runs=runs)
     if subject.run is None and subject.artifact is None:
         return resolve(text, runs=runs, arguments=parse_arguments(text, settings), **shape)
@@ -74,3 +98,22 @@ def resolve_subject(
             f"Leave it out, or name the network: {subject.network_name}.",
         )
     return subject
+
+
+def require_one(text: str | None, own: str | None) -> str:
+    """The subject or the import path, whichever was given.
+
+    Raises:
+        UsageError: both were, or neither, or the path is none.
+    """
+    from tinyseg.networks import check_import_path
+
+    if text and own:
+        raise UsageError(f"{text} and --from {own} are two networks.", "Name one of them.")
+    if not text and not own:
+        raise UsageError(
+            "There is nothing to work on.", "Name a run or a network, or your own by --from."
+        )
+    if own:
+        check_import_path(own)
+    return text or own or ""

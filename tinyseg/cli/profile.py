@@ -10,14 +10,24 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.fresh import Classes, InChannels, Seed, Size, SubjectName, resolve_subject
+from tinyseg.cli.fresh import (
+    Classes,
+    From,
+    InChannels,
+    Seed,
+    Size,
+    SubjectName,
+    TaskOf,
+    resolve_subject,
+)
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import ProfileDocument, ProfileRecord
 
 
 def profile(
-    subject: SubjectName,
+    subject: SubjectName = None,
+    own: From = None,
     device: Annotated[str, typer.Option("--device", help="Where to measure.")] = "cpu",
     threads: Annotated[
         str, typer.Option("--threads", help="Thread counts, separated by commas.")
@@ -34,6 +44,7 @@ def profile(
     size: Size = None,
     classes: Classes = None,
     in_channels: InChannels = None,
+    task: TaskOf = None,
     settings: Set = [],  # noqa: B006  (typer copies it)
     seed: Seed = None,
     runs: Runs = Path("runs"),
@@ -52,6 +63,8 @@ def profile(
 
     resolved = resolve_subject(
         subject,
+        own=own,
+        task=task,
         runs=runs,
         size=size,
         classes=classes,
@@ -73,7 +86,7 @@ def profile(
         console.say(f"Written to {resolved.run.path / 'profiles'}.")
         console.say("Next: tinyseg compare")
     elif not resolved.artifact:
-        console.say(f"Next: tinyseg export {subject}")
+        console.say(f"Next: tinyseg export {subject or f'--from {own}'}")
 
 
 def _counts(text: str) -> list[int]:

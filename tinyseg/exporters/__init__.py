@@ -2,6 +2,7 @@
 
 from tinyseg.exporters.base import Details, Exporter, Session
 from tinyseg.exporters.export import export, export_all, require_formats, require_parity
+from tinyseg.exporters.own import resolve_own
 from tinyseg.exporters.subject import Subject, resolve
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "require_formats",
     "require_parity",
     "resolve",
+    "resolve_own",
 ]

@@ -27,6 +27,7 @@ def convert(subject: Subject, exporter: Exporter, contents: Contents, path: Path
                 "format": exporter.name,
                 "contents": contents.model_dump(mode="json"),
                 "weights": str(weights),
+                "seed": subject.seed,
                 "path": str(path.resolve()),
             },
             timeout_s=_LONGEST_S,

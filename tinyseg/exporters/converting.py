@@ -31,6 +31,7 @@ def _convert(request: dict[str, Any]) -> Details:
     from tinyseg.networks import build
 
     contents = Contents.model_validate(request["contents"])
+    torch.manual_seed(request["seed"])  # also for what a user's own network has beside weights
     network = build(
         contents.network,
         in_channels=contents.input.shape[1],

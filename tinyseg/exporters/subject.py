@@ -27,7 +27,7 @@ class Subject:
 
     Attributes:
         name: what files made from it are called.
-        network_name: the network's registered name.
+        network_name: the network's registered name, or the import path of what builds it.
         arguments: the network's arguments.
         in_channels: channels of a picture.
         task: what the logits are for.
@@ -95,7 +95,12 @@ class Subject:
         with torch.inference_mode():
             network(torch.zeros(self.input_shape))
         weights = network.state_dict()
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path)
+        # Clones, because the file's format holds no weights that share memory.
+        own = {
+            name: tensor.clone(memory_format=torch.contiguous_format)
+            for name, tensor in weights.items()
+        }
+        save_file(own, path)
 
     def predictor(self) -> "Predictor":
         """What turns a batch of network inputs into logits: PyTorch, or the artifact's runtime."""

@@ -2,6 +2,7 @@
 
 from tinyseg.networks.encoder_weights import EncoderWeights, start_encoder
 from tinyseg.networks.importing import import_run
+from tinyseg.networks.own import build_own, check_import_path, explained_forward, own_file_name
 from tinyseg.networks.registry import (
     Network,
     PaperRow,
@@ -17,11 +18,15 @@ __all__ = [
     "Network",
     "PaperRow",
     "build",
+    "build_own",
     "build_recorded",
+    "check_import_path",
     "class_names",
+    "explained_forward",
     "import_run",
     "known",
     "load_network",
+    "own_file_name",
     "parse_arguments",
     "start_encoder",
 ]

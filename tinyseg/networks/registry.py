@@ -10,6 +10,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from tinyseg import plugins
 from tinyseg.errors import UsageError
+from tinyseg.networks.own import build_own, is_own
 from tinyseg.runs.records import BACKGROUND, Task
 
 if TYPE_CHECKING:
@@ -81,14 +82,17 @@ def build(name: str, *, in_channels: int = 3, classes: int = 1, **arguments: Any
     """Builds a network with fresh weights.
 
     Args:
-        name: the network's name.
-        in_channels: channels of a picture.
-        classes: channels of the logits.
+        name: the network's name, or ``MODULE:NAME`` of what builds one of the user's own.
+        in_channels: channels of a picture; a network of one's own has those that it has.
+        classes: channels of the logits; likewise.
         arguments: constructor arguments beyond the variant's own.
 
     Raises:
         UsageError: no such network or argument, or a value of another type.
+        TinysegError: what builds a network of one's own fails, or builds something else.
     """
+    if is_own(name):
+        return build_own(name, arguments)
     network = known(name)
     _check_names(name, network, arguments)
     values = {**network.arguments, **_converted(name, network, arguments)}
@@ -127,8 +131,9 @@ def parse_arguments(name: str, settings: Sequence[str]) -> dict[str, Any]:
             arguments[key.strip().replace("-", "_")] = json.loads(value)
         except json.JSONDecodeError:
             arguments[key.strip().replace("-", "_")] = value
-    _check_names(name, known(name), arguments)
-    _converted(name, known(name), arguments)
+    if not is_own(name):  # which is asked when it is called
+        _check_names(name, known(name), arguments)
+        _converted(name, known(name), arguments)
     return arguments
 
 
