@@ -16,10 +16,12 @@ from tests.comparison.run_folders import (
     profiled,
 )
 from tinyseg.comparison import compare
+from tinyseg.comparison.notes import notes
 from tinyseg.comparison.pareto import front
 from tinyseg.errors import TinysegError, UsageError
 from tinyseg.evaluation import read_table
 from tinyseg.runs import Run
+from tinyseg.runs.records import FailureRecord
 
 
 @pytest.fixture
@@ -200,6 +202,24 @@ def test_the_latest_artifact_of_a_format_counts(tmp_path, passed):
     assert (row["onnx_state"], row["onnx_kb"]) == (("passed", 250) if passed else ("failed", None))
 
 
+def test_a_failure_after_a_good_file_counts_until_the_next_good_one(tmp_path):
+    run = evaluated(make_run(tmp_path, "tiny-1", 1), 0.7)
+    exported(run, "onnx", created="2025-01-01T00:00:00+00:00")
+    failure = FailureRecord(
+        run=run.name, format="onnx", precision="fp32", stage="convert", reason="No such operator.",
+        versions={}, created="2025-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    run.write("artifacts/tiny-1.onnx.failure.json", failure)
+    (row,) = compare([run]).rows
+    assert (row["onnx_state"], row["onnx_kb"], row["onnx_dice"]) == ("failed", None, None)
+    assert row["onnx_problem"] == "conversion: No such operator."
+    assert notes([row], ["onnx_kb"])[-1] == "tiny-1: ONNX failed at conversion: No such operator."
+    exported(run, "onnx", created="2025-01-01T00:00:01+00:00")
+    (row,) = compare([run]).rows
+    assert (row["onnx_state"], row["onnx_kb"], row["onnx_problem"]) == ("passed", 250, None)
+    assert not any("ONNX" in note for note in notes([row], ["onnx_kb"]))
+
+
 def test_single_pictures_at_the_fewest_threads_count(tmp_path):
     run = exported(evaluated(make_run(tmp_path, "tiny-1", 1), 0.7), "onnx")
     for threads, p50 in ((2, 2.0), (1, 4.0)):
@@ -216,6 +236,7 @@ import sys
 from pathlib import Path
 from tinyseg import comparison
 from tinyseg.runs import Run
+from tinyseg.runs.records import FailureRecord
 runs = Run.all(Path({str(runs[0].path.parent)!r}))
 document = comparison.compare(runs, against=Run(Path({str(runs[0].path)!r})))
 assert len(document.rows) == 4

@@ -9,8 +9,10 @@ import pytest
 from tests.command import tinyseg
 from tests.finished_runs import draw_patients, finished_run
 from tinyseg.comparison import compare
-from tinyseg.errors import ChildError, TinysegError
+from tinyseg.comparison.notes import notes
+from tinyseg.errors import ChildError, ParityError, TinysegError
 from tinyseg.exporters import export, export_all, resolve
+from tinyseg.exporters.outcome import failure_of, keep_failure
 from tinyseg.profiles import profile
 from tinyseg.runs import Run
 from tinyseg.runs.records import ExportDocument
@@ -65,7 +67,9 @@ def test_a_wrong_file_never_gets_the_good_name(run):
     assert record.parity is not None
     assert not record.parity.passed
     assert record.parity.max_abs > record.parity.tolerance
-    assert names(run) == [f"{NAME}.npz.failed", f"{NAME}.npz.failed.json"]
+    assert names(run) == [
+        f"{NAME}.npz-wrong.failure.json", f"{NAME}.npz.failed", f"{NAME}.npz.failed.json",
+    ]  # fmt: skip
     (manifest,) = run.manifests
     assert manifest.artifact.parity == record.parity
 
@@ -75,11 +79,12 @@ def test_a_wrong_file_never_gets_the_good_name(run):
     assert (row["npz-wrong_state"], row["npz-wrong_kb"]) == ("failed", None)
 
     export(resolve(str(run.path)), ["npz-file"], check_accuracy=False)
-    assert names(run) == [f"{NAME}.npz", f"{NAME}.npz.json"]
+    assert names(run) == [f"{NAME}.npz", f"{NAME}.npz-wrong.failure.json", f"{NAME}.npz.json"]
 
 
 def test_a_file_that_answers_no_numbers_fails_and_hinders_no_other(run):
-    nan, good = export_all(resolve(str(run.path)), ["npz-nan", "onnx"], check_accuracy=False)
+    outcome = export_all(resolve(str(run.path)), ["npz-nan", "onnx"], check_accuracy=False)
+    nan, good = outcome.artifacts
     assert nan.parity is not None
     assert (nan.parity.passed, nan.parity.max_abs) == (False, 1)
     assert good.parity is not None
@@ -88,10 +93,69 @@ def test_a_file_that_answers_no_numbers_fails_and_hinders_no_other(run):
     assert f"{NAME}.npz" not in names(run)
 
 
-def test_a_runtime_that_crashes_leaves_nothing(run):
+def test_a_runtime_that_crashes_leaves_no_file_but_the_reason(run):
     with pytest.raises(ChildError, match=r"numpy, running .*npz, was ended by signal SIGABRT"):
         export(resolve(str(run.path)), ["npz-crash"])
-    assert names(run) == []
+    assert names(run) == [f"{NAME}.npz-crash.failure.json"]
+    (failure,) = run.failures
+    assert (failure.run, failure.format, failure.stage) == (NAME, "npz-crash", "run")
+    assert "was ended by signal SIGABRT" in failure.reason
+    assert failure.created.startswith("20")
+    assert "torch" in failure.versions
+    assert run.manifests == []
+
+
+def test_failures_hinder_no_other_format_and_end_the_command(run):
+    formats = "npz-crash,npz-file,npz-wrong"
+    done = tinyseg("export", run.path, "--format", formats, "--no-accuracy", "--json")
+    assert done.returncode == 3
+    document = ExportDocument.model_validate_json(done.stdout)
+    assert [record.format for record in document.artifacts] == ["npz-file", "npz-wrong"]
+    assert [(each.format, each.stage) for each in document.failures] == [
+        ("npz-crash", "run"), ("npz-wrong", "parity"),
+    ]  # fmt: skip
+    said = " ".join(done.stderr.split())
+    assert "was ended by signal SIGABRT" in said
+    assert f"{NAME}.npz.failed failed parity" in said
+    assert f"Written to {run.artifacts}" in said
+    assert run.failures == document.failures
+    crash = tinyseg("export", run.path, "--format", "npz-crash,npz-file", "--no-accuracy")
+    assert crash.returncode == 1
+    assert "npz-crash failed (run): numpy, running" in crash.stdout
+    assert f"{NAME}.npz" in crash.stdout
+
+
+def test_compare_shows_failures_with_their_reasons(run):
+    outcome = export_all(resolve(str(run.path)), ["npz-wrong", "npz-crash"], check_accuracy=False)
+    assert [type(error) for error in outcome.errors] == [ParityError, ChildError]
+    document = compare([run])
+    (row,) = document.rows
+    assert (row["npz-crash_state"], row["npz-crash_kb"]) == ("failed", None)
+    assert row["npz-crash_problem"].startswith("running: numpy, running")
+    assert row["npz-wrong_problem"].startswith("parity: probabilities differ by up to")
+    said = notes(document.rows, ["run"])
+    assert any(each.startswith(f"{NAME}: npz-wrong failed at parity: prob") for each in said)
+    assert any("SIGABRT" in each for each in said)
+
+
+def test_a_later_success_removes_the_failure(run):
+    subject = resolve(str(run.path))
+    keep_failure(run.artifacts, subject, failure_of(subject, "npz-file", "convert", "It fell."))
+    keep_failure(run.artifacts, subject, failure_of(subject, "npz-crash", "run", "It crashed."))
+    (row,) = compare([run]).rows
+    assert (row["npz-file_state"], row["npz-file_problem"]) == ("failed", "conversion: It fell.")
+    export(subject, ["npz-file"], check_accuracy=False)
+    assert [failure.format for failure in run.failures] == ["npz-crash"]
+    (row,) = compare([run]).rows
+    assert (row["npz-file_state"], row["npz-file_problem"]) == ("passed", None)
+
+
+def test_an_export_to_elsewhere_leaves_the_run_alone(run, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(ChildError):
+        export(resolve(str(run.path)), ["npz-crash"], out=out)
+    assert list(out.iterdir()) == []
+    assert run.failures == []
 
 
 def test_a_network_it_does_not_support_is_told_before_anything_is_done(tmp_path):

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from tinyseg.cli import console
 from tinyseg.cli.fresh import (
@@ -55,11 +56,12 @@ def export(
 
     Every file is run by its own runtime on test pictures and compared with
     PyTorch: by logits, probabilities, labels that flip, and scores. A file that
-    fails keeps the ending .failed, and the exit code is 3.
+    fails keeps the ending .failed, and the exit code is 3. A format that fails
+    hinders no other; the run keeps the reason, which tinyseg compare shows.
 
     Example: tinyseg export runs/ul-vm-unet-phantom-1 --format onnx,tflite
     """
-    from tinyseg.exporters import export_all, require_parity
+    from tinyseg.exporters import export_all
 
     resolved = resolve_subject(
         subject,
@@ -74,13 +76,15 @@ def export(
     )
     names = _names(formats)
     with console.progress() as progress:
-        records = export_all(resolved, names, out=out, check_accuracy=accuracy, progress=progress)
-    console.emit(ExportDocument(artifacts=records), view(records))
-    require_parity(records)
+        outcome = export_all(resolved, names, out=out, check_accuracy=accuracy, progress=progress)
+    console.emit(outcome.document, _view(outcome.document))
     if resolved.run and not resolved.data:
         console.say("Compared on synthetic pictures and without scores: the run has no data.")
-    console.say(f"Written to {Path(records[0].path).parent}, each with its manifest.")
-    console.say(f"Next: tinyseg profile {subject if resolved.run else records[0].path}")
+    good = [record for record in outcome.artifacts if record.parity and record.parity.passed]
+    if good:
+        console.say(f"Written to {Path(good[0].path).parent}, each with its manifest.")
+    outcome.require()
+    console.say(f"Next: tinyseg profile {subject if resolved.run else good[0].path}")
 
 
 def _names(text: str) -> list[str]:
@@ -88,6 +92,16 @@ def _names(text: str) -> list[str]:
     if not names:
         raise UsageError(f"--format {text} should name formats, separated by commas.")
     return list(dict.fromkeys(names))
+
+
+def _view(document: ExportDocument) -> RenderableType:
+    """The table, if there are files, and what became of the other formats."""
+    lines = [
+        Text(f"{failure.format} failed ({failure.stage}): {failure.reason}", "red")
+        for failure in document.failures
+        if failure.stage != "parity"
+    ]
+    return Group(*[view(document.artifacts)] * bool(document.artifacts), *lines)
 
 
 def view(records: list[ArtifactRecord]) -> RenderableType:

@@ -95,19 +95,25 @@ _PLAIN = (
 _TITLES = {"onnx": "ONNX", "tflite": "TFLite", TORCH: "torch"}
 
 
+def title_of(format: str) -> str:
+    """What a format is called above its columns."""
+    return _TITLES.get(format, format)
+
+
 def every_column(formats: Sequence[str] = FORMATS) -> dict[str, Column]:
     """All columns by name, those of the formats' files and timings included."""
     columns = list(_PLAIN)
     for name in formats:
-        title = _TITLES.get(name, name)
+        title = title_of(name)
         columns += [
             Column(f"{name}_kb", f"{title}\nKB", _figures, "low"),
             Column(f"{name}_state", f"{title}\nparity"),
+            Column(f"{name}_problem", f"{title}\nproblem"),
             Column(f"{name}_dice", f"{title}\nDice", _three, "high"),
             Column(f"{name}_top1", f"{title}\ntop-1", _three, "high"),
         ]
     for name in (*formats, TORCH):
-        title = _TITLES.get(name, name)
+        title = title_of(name)
         columns += [
             Column(f"{name}_ms", f"{title}\nms", _figures, "low"),
             Column(f"{name}_peak_mb", f"{title}\nMB rise", _figures, "low"),

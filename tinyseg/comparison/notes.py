@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from tinyseg.comparison.columns import source_name
+from tinyseg.comparison.columns import source_name, title_of
 from tinyseg.comparison.reading import Row, score_of
 from tinyseg.comparison.rows import comparable
 
@@ -75,9 +75,18 @@ def _on_leaks(scored: Sequence[Row]) -> list[str]:
 
 
 def _on_artifacts(rows: Sequence[Row], shown: Collection[str]) -> list[str]:
-    sizes = [name for name in shown if name.endswith("_kb")]
-    states = {row[name.removesuffix("kb") + "state"] for name in sizes for row in rows}
-    return ["failed: the file did not pass parity; do not ship it."] * ("failed" in states)
+    """Each failed format with its reason; files of earlier versions have none."""
+    formats = [
+        name.removesuffix("_kb") for name in (rows[0] if rows else ()) if name.endswith("_kb")
+    ]
+    failed = [(row, name) for row in rows for name in formats if row[f"{name}_state"] == "failed"]
+    known = [
+        f"{row['run']}: {title_of(name)} failed at {row[f'{name}_problem']}"
+        for row, name in failed
+        if row[f"{name}_problem"]
+    ]
+    bare = any(f"{name}_kb" in shown and not row[f"{name}_problem"] for row, name in failed)
+    return [*["failed: the file did not pass parity; do not ship it."] * bare, *known]
 
 
 def _on_timings(rows: Sequence[Row], timed: Sequence[str]) -> list[str]:

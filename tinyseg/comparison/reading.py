@@ -10,6 +10,8 @@ from tinyseg.runs import Run
 from tinyseg.runs.records import (
     ClassificationEvaluation,
     EvaluationRecord,
+    ExportStage,
+    FailureRecord,
     Manifest,
     ProfileRecord,
     Protocol,
@@ -17,6 +19,7 @@ from tinyseg.runs.records import (
 )
 
 Row = dict[str, Any]
+_STAGES: dict[ExportStage, str] = {"convert": "conversion", "run": "running", "parity": "parity"}
 
 
 def score_of(row: Row) -> float | None:
@@ -33,13 +36,14 @@ def interval_of(row: Row) -> tuple[float, float] | None:
 
 def formats_of(runs: Iterable[Run]) -> list[str]:
     """Formats that have columns: the usual ones and any that a run was exported to."""
-    found = {manifest.artifact.format for run in runs for manifest in _manifests(run)}
+    found = {format for run in runs for format in _formats(run)}
     return [*FORMATS, *sorted(found.difference(FORMATS))]
 
 
-def _manifests(run: Run) -> list[Manifest]:
+def _formats(run: Run) -> list[str]:
     try:
-        return run.manifests
+        exported = [manifest.artifact.format for manifest in run.manifests]
+        return exported + [failure.format for failure in run.failures]
     except TinysegError:  # the run's row says so
         return []
 
@@ -54,7 +58,7 @@ def read_row(run: Run) -> Row:
             row |= _from_evaluation(run.evaluation)
             if run.record.data is None:
                 row |= {"data": run.evaluation.data, "split": run.evaluation.split}
-        return row | _from_artifacts(run.manifests) | _from_profiles(run)
+        return row | _from_artifacts(run) | _from_profiles(run)
     except TinysegError as error:
         return {"run": run.name, "state": "unreadable", "problem": error.message}
 
@@ -103,21 +107,42 @@ def _from_evaluation(evaluation: EvaluationRecord) -> Row:
     }
 
 
-def _from_artifacts(manifests: Iterable[Manifest]) -> Row:
-    """The latest artifact of each format; without a size if it failed parity."""
+def _from_artifacts(run: Run) -> Row:
+    """The latest of each format; without a size if it failed."""
+    tried = [
+        *((manifest.created, _from_manifest(manifest)) for manifest in run.manifests),
+        *((failure.created, _from_failure(failure)) for failure in run.failures),
+    ]
     row: Row = {}
-    for manifest in sorted(manifests, key=lambda manifest: manifest.created):
-        artifact = manifest.artifact
-        passed = artifact.parity and artifact.parity.passed
-        failed = artifact.parity and not artifact.parity.passed
-        row |= {
-            f"{artifact.format}_kb": None if failed else artifact.bytes / 1000,
-            f"{artifact.format}_state": "failed" if failed else "passed" if passed else "unchecked",
-        }
-        if artifact.accuracy:
-            name = "top1" if artifact.accuracy.measure == "top1" else "dice"
-            row[f"{artifact.format}_{name}"] = artifact.accuracy.scores[0]
+    for _, part in sorted(tried, key=lambda each: each[0]):
+        row |= part
     return row
+
+
+def _from_manifest(manifest: Manifest) -> Row:
+    artifact = manifest.artifact
+    passed = artifact.parity and artifact.parity.passed
+    failed = artifact.parity and not artifact.parity.passed
+    row: Row = {
+        f"{artifact.format}_kb": None if failed else artifact.bytes / 1000,
+        f"{artifact.format}_state": "failed" if failed else "passed" if passed else "unchecked",
+        f"{artifact.format}_problem": None,
+    }
+    if artifact.accuracy:
+        name = "top1" if artifact.accuracy.measure == "top1" else "dice"
+        row[f"{artifact.format}_{name}"] = artifact.accuracy.scores[0]
+    return row
+
+
+def _from_failure(failure: FailureRecord) -> Row:
+    """A file that failed parity keeps its scores; there is no other that could have any."""
+    name = failure.format
+    row: Row = {
+        f"{name}_kb": None,
+        f"{name}_state": "failed",
+        f"{name}_problem": f"{_STAGES[failure.stage]}: {failure.reason}",
+    }
+    return row if failure.stage == "parity" else row | {f"{name}_dice": None, f"{name}_top1": None}
 
 
 def _from_profiles(run: Run) -> Row:

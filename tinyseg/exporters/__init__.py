@@ -1,19 +1,20 @@
 """One file a format; parity, manifests, and what a command works on. Importing brings no torch."""
 
 from tinyseg.exporters.base import Details, Exporter, Session
-from tinyseg.exporters.export import export, export_all, require_formats, require_parity
+from tinyseg.exporters.export import export, export_all, require_formats
+from tinyseg.exporters.outcome import Outcome
 from tinyseg.exporters.own import resolve_own
 from tinyseg.exporters.subject import Subject, resolve
 
 __all__ = [
     "Details",
     "Exporter",
+    "Outcome",
     "Session",
     "Subject",
     "export",
     "export_all",
     "require_formats",
-    "require_parity",
     "resolve",
     "resolve_own",
 ]

@@ -5,15 +5,23 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinyseg.errors import ParityError, TinysegError
+from tinyseg.errors import ChildError, ParityError, TinysegError
 from tinyseg.exporters.base import Exporter, load_exporter, require
 from tinyseg.exporters.convert import convert
 from tinyseg.exporters.manifest import contents_of, manifest_of
+from tinyseg.exporters.outcome import (
+    Outcome,
+    StageError,
+    failure_of,
+    forget_failure,
+    keep_failure,
+    require_parity,
+)
 from tinyseg.exporters.proof import Proof
 from tinyseg.exporters.subject import Subject, manifest_path, resolve
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import whole_file, write_text
-from tinyseg.runs.records import ArtifactRecord, Manifest
+from tinyseg.runs.records import Accuracy, ArtifactRecord, Manifest, Parity
 
 _FAILED = ".failed"
 
@@ -28,7 +36,8 @@ def export(
 ) -> list[ArtifactRecord]:
     """Exports a subject and proves that each file does what the network does.
 
-    A file that fails parity is kept as ``NAME.SUFFIX.failed``, with its manifest.
+    A file that fails parity is kept as ``NAME.SUFFIX.failed``, with its manifest. A format that
+    fails at any stage leaves a record of it in its run, until it succeeds.
 
     Args:
         subject: a run or a network, resolved or by name.
@@ -41,14 +50,15 @@ def export(
         ParityError: a file does not do what the network does; all formats are done by then.
         UsageError: no such format, or the subject is an artifact.
         MissingExtraError: a format's packages are not installed; nothing was done yet.
-        ChildError: a converter or runtime refused, crashed or took too long.
+        TinysegError: a converter or runtime refused, crashed or took too long; all other formats
+            are done by then.
     """
     subject = resolve(subject) if isinstance(subject, str) else subject
-    records = export_all(
+    outcome = export_all(
         subject, formats, out=out, check_accuracy=check_accuracy, progress=progress
     )
-    require_parity(records)
-    return records
+    outcome.require()
+    return outcome.artifacts
 
 
 def export_all(
@@ -58,8 +68,8 @@ def export_all(
     out: Path | None = None,
     check_accuracy: bool = True,
     progress: Progress = silent,
-) -> list[ArtifactRecord]:
-    """As `export`, but a file that fails parity only says so in its record."""
+) -> Outcome:
+    """As `export`, but formats that fail only say so in the outcome, and in the run."""
     exporters = require_formats(formats)
     network = subject.network()
     for exporter in exporters:
@@ -69,12 +79,12 @@ def export_all(
     folder = out or (subject.run.artifacts if subject.run else Path())
     folder.mkdir(parents=True, exist_ok=True)
     proof = Proof.of(subject, network, with_accuracy=check_accuracy, progress=progress)
-    records: list[ArtifactRecord] = []
+    outcome = Outcome()
     for number, exporter in enumerate(exporters):
         progress("Exporting", number, len(exporters), exporter.name)
-        records.append(_export_one(subject, exporter, folder, proof))
+        _add(outcome, subject, exporter, folder, proof)
     progress("Exporting", len(exporters), len(exporters), "")
-    return records
+    return outcome
 
 
 def require_formats(formats: Sequence[str]) -> list[Exporter]:
@@ -91,28 +101,42 @@ def require_formats(formats: Sequence[str]) -> list[Exporter]:
     return exporters
 
 
-def require_parity(records: Sequence[ArtifactRecord]) -> None:
-    """Raises a `ParityError` if a file failed parity."""
-    failed = [record for record in records if record.parity and not record.parity.passed]
-    if failed:
-        worst = max(record.parity.max_abs for record in failed if record.parity)
-        logits = max(record.parity.logits for record in failed if record.parity)
-        raise ParityError(
-            f"{', '.join(Path(record.path).name for record in failed)} failed parity: "
-            f"probabilities differ by up to {worst:.2g}, logits by {logits:.2g} of their range.",
-            "Do not ship it; the other formats may do. Its manifest has the figures.",
-        )
+def _add(
+    outcome: Outcome, subject: Subject, exporter: Exporter, folder: Path, proof: Proof
+) -> None:
+    """Exports to one format, whose failure hinders no other and is kept in the run's own folder."""
+    kept = subject.run is not None and folder == subject.run.artifacts
+    try:
+        record = _export_one(subject, exporter, folder, proof)
+        outcome.artifacts.append(record)
+        require_parity(Path(record.path).name, record.parity)
+    except StageError as failed:
+        failure = failure_of(subject, exporter.name, failed.stage, failed.reason)
+        outcome.failures.append(failure)
+        outcome.errors.append(failed.error)
+        if kept:
+            keep_failure(folder, subject, failure)
+    else:
+        if kept:
+            forget_failure(folder, subject, exporter.name)
 
 
 def _export_one(subject: Subject, exporter: Exporter, folder: Path, proof: Proof) -> ArtifactRecord:
-    """Works in a hidden folder beside the destination; the good name comes last."""
+    """Works in a hidden folder beside the destination; the good name comes last.
+
+    Raises:
+        StageError: no file came of it, or none that could be compared.
+    """
     name, contents = subject.name + exporter.suffix, contents_of(subject)
     with tempfile.TemporaryDirectory(prefix=f".{subject.name}-", dir=folder) as hidden:
         path = Path(hidden, name)
         begun = time.monotonic()
-        details = convert(subject, exporter, contents, path)
+        try:
+            details = convert(subject, exporter, contents, path)
+        except ChildError as error:
+            raise StageError("convert", error) from error
         seconds = time.monotonic() - begun
-        parity, accuracy = proof.examine(path, exporter)
+        parity, accuracy = examine(proof, path, exporter)
         final = folder / (name if parity.passed else f"{name}{_FAILED}")
         record = ArtifactRecord(
             path=final.name,
@@ -129,6 +153,20 @@ def _export_one(subject: Subject, exporter: Exporter, folder: Path, proof: Proof
     if parity.passed:
         _remove(folder / f"{name}{_FAILED}")
     return record.model_copy(update={"path": str(final)})
+
+
+def examine(proof: Proof, path: Path, exporter: Exporter) -> tuple[Parity, Accuracy | None]:
+    """Compares an artifact with its network.
+
+    Raises:
+        StageError: its runtime does not run it, or it gives something else altogether.
+    """
+    try:
+        return proof.examine(path, exporter)
+    except ChildError as error:
+        raise StageError("run", error) from error
+    except TinysegError as error:
+        raise StageError("parity", ParityError(error.message, error.mend)) from error
 
 
 def _settle(path: Path, final: Path, manifest: Manifest) -> None:

@@ -59,6 +59,11 @@ def manifest_of(
         contents=contents,
         scan=details.scan,
         opset=details.opset,
-        versions=versions(_PACKAGES),
+        versions=tool_versions(),
         created=now(),
     )
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of what converts and runs artifacts."""
+    return versions(_PACKAGES)

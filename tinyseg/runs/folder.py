@@ -15,6 +15,7 @@ from tinyseg.runs.records import (
     CountRecord,
     Document,
     EvaluationRecord,
+    FailureRecord,
     Manifest,
     ProfileDocument,
     RunRecord,
@@ -22,6 +23,7 @@ from tinyseg.runs.records import (
 )
 
 _D = TypeVar("_D")
+_FAILURE = ".failure.json"
 _EVALUATION: TypeAdapter[EvaluationRecord] = TypeAdapter(EvaluationRecord)
 
 
@@ -137,6 +139,15 @@ class Run:
         return [
             self._read(str(path.relative_to(self.path)), Manifest)
             for path in sorted(self.artifacts.glob("*.json"))
+            if not path.name.endswith(_FAILURE)
+        ]
+
+    @property
+    def failures(self) -> list[FailureRecord]:
+        """Formats whose last export failed, by name."""
+        return [
+            self._read(str(path.relative_to(self.path)), FailureRecord)
+            for path in sorted(self.artifacts.glob(f"*{_FAILURE}"))
         ]
 
     @property

@@ -620,10 +620,32 @@ class ArtifactRecord(Value):
     accuracy: Accuracy | None
 
 
+ExportStage = Literal["convert", "run", "parity"]
+
+
+class FailureRecord(Document):
+    """A format that could not be exported: ``artifacts/RUN.FORMAT.failure.json``.
+
+    It goes when the same format succeeds.
+    """
+
+    run: str | None
+    format: str
+    precision: str
+    stage: ExportStage = Field(
+        description="convert: no file came of it; run: its runtime did not run the file; parity: "
+        "the file does not do what its network does"
+    )
+    reason: str = Field(description="one sentence")
+    versions: dict[str, str]
+    created: str
+
+
 class ExportDocument(Document):
     """``tinyseg export --json``."""
 
-    artifacts: list[ArtifactRecord]
+    artifacts: list[ArtifactRecord] = Field(description="those that failed parity included")
+    failures: list[FailureRecord] = Field(default=[], description="of all stages, parity too")
 
 
 class Tensor(Value):
