@@ -45,7 +45,8 @@ def shared_data() -> Path:
 def third_party(monkeypatch) -> Iterator[None]:
     """Somebody else's package, installed here and in processes started from here."""
     monkeypatch.syspath_prepend(str(THIRD_PARTY))
-    monkeypatch.setenv("PYTHONPATH", str(THIRD_PARTY))
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(THIRD_PARTY), *filter(None, [before])]))
     plugins.found.cache_clear()
     yield
     plugins.found.cache_clear()

@@ -1,5 +1,6 @@
 """`tinyseg export`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyseg.cli import console
+from tinyseg.cli.checking import check_file, explained
 from tinyseg.cli.fresh import (
     Classes,
     From,
@@ -24,13 +26,20 @@ from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import Accuracy, ArtifactRecord, ExportDocument
 
+_FORMATS = ("onnx", "tflite")
+
 
 def export(
     subject: SubjectName = None,
     own: From = None,
     formats: Annotated[
-        str, typer.Option("--format", help="Formats, separated by commas: onnx, tflite.")
-    ] = "onnx,tflite",
+        str | None,
+        typer.Option(
+            "--format",
+            help="Formats, separated by commas: onnx, tflite.",
+            show_default="onnx,tflite; with --check, as the file says",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder to write into, instead of the run's own."),
@@ -41,6 +50,30 @@ def export(
             "--accuracy/--no-accuracy", help="Compare scores on all test pictures of the run."
         ),
     ] = True,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check",
+            metavar="FILE",
+            help="Compare a file that came from anywhere with its run, and write nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="Of --check's file.",
+            show_default="the one it lies in or was made from",
+        ),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Walk the network's stages: which is the first that differs?"
+        ),
+    ] = False,
     size: Size = None,
     classes: Classes = None,
     in_channels: InChannels = None,
@@ -59,12 +92,17 @@ def export(
     fails keeps the ending .failed, and the exit code is 3. A format that fails
     hinders no other; the run keeps the reason, which tinyseg compare shows.
 
+    With --check FILE nothing is exported: the file is run and compared the same
+    way, wherever it came from.
+
     Example: tinyseg export runs/ul-vm-unet-phantom-1 --format onnx,tflite
     """
     from tinyseg.exporters import export_all
 
-    resolved = resolve_subject(
-        subject,
+    names = _names(formats) if formats is not None else []
+    named = _named(subject, check, run, out)
+    resolve = partial(
+        resolve_subject,
         own=own,
         task=task,
         runs=runs,
@@ -74,9 +112,25 @@ def export(
         settings=settings,
         seed=seed,
     )
-    names = _names(formats)
+    if check:
+        shaped = any(each is not None for each in (size, classes, in_channels, task, seed))
+        if not (named or own) and (shaped or settings):
+            raise UsageError(
+                f"The run of {check} has its own shape.", "Options of it go with --from."
+            )
+        of = resolve(named) if named or own else None
+        check_file(check, of, formats=names, runs=runs, accuracy=accuracy, explain=explain)
+        return
+    resolved = resolve(named)
     with console.progress() as progress:
-        outcome = export_all(resolved, names, out=out, check_accuracy=accuracy, progress=progress)
+        outcome = export_all(
+            resolved,
+            names or _FORMATS,
+            out=out,
+            check_accuracy=accuracy,
+            explain=explain,
+            progress=progress,
+        )
     console.emit(outcome.document, _view(outcome.document))
     if resolved.run and not resolved.data:
         console.say("Compared on synthetic pictures and without scores: the run has no data.")
@@ -85,6 +139,24 @@ def export(
         console.say(f"Written to {Path(good[0].path).parent}, each with its manifest.")
     outcome.require()
     console.say(f"Next: tinyseg profile {subject if resolved.run else good[0].path}")
+
+
+def _named(
+    subject: str | None, check: Path | None, run: str | None, out: Path | None
+) -> str | None:
+    """The subject, or the run of a file to check.
+
+    Raises:
+        UsageError: options of both.
+    """
+    if not check and run:
+        raise UsageError(
+            "--run says which run --check's file is of.", f"Type: tinyseg export {run}"
+        )
+    if check and (subject or out):
+        given = subject or f"--out {out}"
+        raise UsageError(f"--check writes nothing, so {given} cannot be meant.", "Use --run RUN.")
+    return run if check else subject
 
 
 def _names(text: str) -> list[str]:
@@ -101,7 +173,12 @@ def _view(document: ExportDocument) -> RenderableType:
         for failure in document.failures
         if failure.stage != "parity"
     ]
-    return Group(*[view(document.artifacts)] * bool(document.artifacts), *lines)
+    walks = [
+        Group(Path(record.path).name, explained(record.explanation))
+        for record in document.artifacts
+        if record.explanation
+    ]
+    return Group(*[view(document.artifacts)] * bool(document.artifacts), *lines, *walks)
 
 
 def view(records: list[ArtifactRecord]) -> RenderableType:

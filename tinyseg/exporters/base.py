@@ -1,9 +1,9 @@
 """What an exporter is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,26 @@ class Exporter(Protocol):
 
     def session(self, path: Path, threads: int = 1) -> Session:
         """Loads a file into its real runtime; runs in a child process."""
+        ...
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """An exporter whose runtime shows what happens inside a file; none has to be.
+
+    Attributes:
+        caveat: in what it then differs from the runtime as it is used, as a sentence; or nothing.
+    """
+
+    caveat: ClassVar[str]
+
+    def values(self, path: Path, images: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Every intermediate value and the output of one inference; runs in a child process.
+
+        Args:
+            path: the file.
+            images: one network input.
+        """
         ...
 
 

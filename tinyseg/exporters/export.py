@@ -4,14 +4,17 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tinyseg.errors import ChildError, ParityError, TinysegError
+from tinyseg.errors import ChildError, TinysegError
 from tinyseg.exporters.base import Exporter, load_exporter, require
 from tinyseg.exporters.convert import convert
+from tinyseg.exporters.explain import explain as explain_file
 from tinyseg.exporters.manifest import contents_of, manifest_of
 from tinyseg.exporters.outcome import (
     Outcome,
     StageError,
+    examine,
     failure_of,
     forget_failure,
     keep_failure,
@@ -21,7 +24,10 @@ from tinyseg.exporters.proof import Proof
 from tinyseg.exporters.subject import Subject, manifest_path, resolve
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import whole_file, write_text
-from tinyseg.runs.records import Accuracy, ArtifactRecord, Manifest, Parity
+from tinyseg.runs.records import ArtifactRecord, Manifest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _FAILED = ".failed"
 
@@ -32,6 +38,7 @@ def export(
     *,
     out: Path | None = None,
     check_accuracy: bool = True,
+    explain: bool = False,
     progress: Progress = silent,
 ) -> list[ArtifactRecord]:
     """Exports a subject and proves that each file does what the network does.
@@ -44,6 +51,7 @@ def export(
         formats: names of formats.
         out: folder to write into; by default the run's ``artifacts``, or here without a run.
         check_accuracy: also compare Dice with the run's own, on its test pictures.
+        explain: also walk the network's stages, for the first whose output differs.
         progress: told what is being done.
 
     Raises:
@@ -55,7 +63,12 @@ def export(
     """
     subject = resolve(subject) if isinstance(subject, str) else subject
     outcome = export_all(
-        subject, formats, out=out, check_accuracy=check_accuracy, progress=progress
+        subject,
+        formats,
+        out=out,
+        check_accuracy=check_accuracy,
+        explain=explain,
+        progress=progress,
     )
     outcome.require()
     return outcome.artifacts
@@ -67,6 +80,7 @@ def export_all(
     *,
     out: Path | None = None,
     check_accuracy: bool = True,
+    explain: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
     """As `export`, but formats that fail only say so in the outcome, and in the run."""
@@ -82,7 +96,7 @@ def export_all(
     outcome = Outcome()
     for number, exporter in enumerate(exporters):
         progress("Exporting", number, len(exporters), exporter.name)
-        _add(outcome, subject, exporter, folder, proof)
+        _add(outcome, subject, exporter, folder, proof, network if explain else None)
     progress("Exporting", len(exporters), len(exporters), "")
     return outcome
 
@@ -102,12 +116,17 @@ def require_formats(formats: Sequence[str]) -> list[Exporter]:
 
 
 def _add(
-    outcome: Outcome, subject: Subject, exporter: Exporter, folder: Path, proof: Proof
+    outcome: Outcome,
+    subject: Subject,
+    exporter: Exporter,
+    folder: Path,
+    proof: Proof,
+    explained: "nn.Module | None",
 ) -> None:
     """Exports to one format, whose failure hinders no other and is kept in the run's own folder."""
     kept = subject.run is not None and folder == subject.run.artifacts
     try:
-        record = _export_one(subject, exporter, folder, proof)
+        record = _export_one(subject, exporter, folder, proof, explained)
         outcome.artifacts.append(record)
         require_parity(Path(record.path).name, record.parity)
     except StageError as failed:
@@ -121,7 +140,13 @@ def _add(
             forget_failure(folder, subject, exporter.name)
 
 
-def _export_one(subject: Subject, exporter: Exporter, folder: Path, proof: Proof) -> ArtifactRecord:
+def _export_one(
+    subject: Subject,
+    exporter: Exporter,
+    folder: Path,
+    proof: Proof,
+    explained: "nn.Module | None",
+) -> ArtifactRecord:
     """Works in a hidden folder beside the destination; the good name comes last.
 
     Raises:
@@ -147,26 +172,13 @@ def _export_one(subject: Subject, exporter: Exporter, folder: Path, proof: Proof
             seconds=seconds,
             parity=parity,
             accuracy=accuracy,
+            explanation=explain_file(proof, explained, path, exporter) if explained else None,
         )
         manifest = manifest_of(path, record, contents, details)
         _settle(path, final, manifest)
     if parity.passed:
         _remove(folder / f"{name}{_FAILED}")
     return record.model_copy(update={"path": str(final)})
-
-
-def examine(proof: Proof, path: Path, exporter: Exporter) -> tuple[Parity, Accuracy | None]:
-    """Compares an artifact with its network.
-
-    Raises:
-        StageError: its runtime does not run it, or it gives something else altogether.
-    """
-    try:
-        return proof.examine(path, exporter)
-    except ChildError as error:
-        raise StageError("run", error) from error
-    except TinysegError as error:
-        raise StageError("parity", ParityError(error.message, error.mend)) from error
 
 
 def _settle(path: Path, final: Path, manifest: Manifest) -> None:

@@ -28,6 +28,7 @@ class OnnxExporter:
     extra: ClassVar[str | None] = None
     converts_with: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxslim")
     runs_with: ClassVar[tuple[str, ...]] = ("onnxruntime",)
+    caveat: ClassVar[str] = ""
 
     def supports(self, module: "nn.Module") -> str | None:
         """Every network is tried."""
@@ -77,22 +78,43 @@ class OnnxExporter:
 
     def session(self, path: Path, threads: int = 1) -> Session:
         """A session on the CPU whose threads sleep, not spin, between inferences."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        session = _session(str(path), threads)
         name = session.get_inputs()[0].name
 
         def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
             return np.asarray(session.run(None, {name: images})[0])
 
         return run
+
+    def values(self, path: Path, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Those of the graph itself, made outputs; the insides of control flow stay unseen."""
+        import onnx
+
+        model = onnx.load(path)
+        given = {output.name for output in model.graph.output}
+        inner = [name for node in model.graph.node for name in node.output if name]
+        model.graph.output.extend(
+            onnx.ValueInfoProto(name=name) for name in inner if name not in given
+        )
+        session = _session(model.SerializeToString(), 1)
+        names = [output.name for output in session.get_outputs()]
+        found = session.run(names, {session.get_inputs()[0].name: images})
+        return {
+            name: value
+            for name, value in zip(names, found, strict=True)
+            if isinstance(value, np.ndarray) and value.dtype == np.float32
+        }
+
+
+def _session(model: str | bytes, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _strip(graph: "GraphProto") -> None:

@@ -3,12 +3,21 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyseg.errors import ParityError, TinysegError
+from tinyseg.errors import ChildError, ParityError, TinysegError
+from tinyseg.exporters.base import Exporter
 from tinyseg.exporters.manifest import tool_versions
+from tinyseg.exporters.proof import Proof
 from tinyseg.exporters.subject import Subject
 from tinyseg.runs import write_text
 from tinyseg.runs.machine import now
-from tinyseg.runs.records import ArtifactRecord, ExportDocument, ExportStage, FailureRecord, Parity
+from tinyseg.runs.records import (
+    Accuracy,
+    ArtifactRecord,
+    ExportDocument,
+    ExportStage,
+    FailureRecord,
+    Parity,
+)
 
 
 class StageError(Exception):
@@ -62,6 +71,20 @@ class Outcome:
             raise kind(
                 " ".join(error.message for error in self.errors), " ".join(mends)
             ) from self.errors[0]
+
+
+def examine(proof: Proof, path: Path, exporter: Exporter) -> tuple[Parity, Accuracy | None]:
+    """Compares an artifact with its network.
+
+    Raises:
+        StageError: its runtime does not run it, or it gives something else altogether.
+    """
+    try:
+        return proof.examine(path, exporter)
+    except ChildError as error:
+        raise StageError("run", error) from error
+    except TinysegError as error:
+        raise StageError("parity", ParityError(error.message, error.mend)) from error
 
 
 def failure_of(subject: Subject, format: str, stage: ExportStage, reason: str) -> FailureRecord:

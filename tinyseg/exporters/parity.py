@@ -43,7 +43,7 @@ def compare(
     difference = np.nan_to_num(np.abs(ours - theirs), nan=1.0)
     difference[~np.isfinite(found)] = 1.0
     flips = decide(ours, threshold) != decide(theirs, threshold)
-    worst, logits = float(difference.max()), _of_range(expected, found)
+    worst, logits = float(difference.max()), share_of_range(expected, found)
     return Parity(
         max_abs=worst,
         mean_abs=float(difference.mean()),
@@ -55,8 +55,13 @@ def compare(
     )
 
 
-def _of_range(expected: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """Largest difference of a logit as a share of the network's range, at most 1."""
+def share_of_range(expected: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """Largest difference of a logit as a share of the network's range, at most 1.
+
+    Args:
+        expected: the network's.
+        found: the artifact's, of the same shape; what is not finite counts as 1.
+    """
     if not (np.isfinite(expected).all() and np.isfinite(found).all()):
         return 1.0
     worst = float(np.abs(expected.astype(np.float64) - found).max())

@@ -27,6 +27,7 @@ class TFLiteExporter:
     extra: ClassVar[str | None] = "tflite"
     converts_with: ClassVar[tuple[str, ...]] = ("litert_torch", "ai_edge_litert")
     runs_with: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
+    caveat: ClassVar[str] = "Seen without XNNPACK, which shows nothing of what it does."
 
     def supports(self, module: "nn.Module") -> str | None:
         """Every network is tried."""
@@ -73,6 +74,24 @@ class TFLiteExporter:
             return interpreter.get_tensor(target)
 
         return run
+
+    def values(self, path: Path, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Those that operators write, by LiteRT's own kernels: XNNPACK shows nothing inside."""
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        interpreter = Interpreter(
+            model_path=str(path),
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_preserve_all_tensors=True,
+        )
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+        interpreter.invoke()
+        graph = _read(path).subgraphs[0]
+        written = [index for operator in graph.operators for index in operator.outputs]
+        found = {f"{index} {graph.tensors[index].name.decode()}": index for index in written}
+        values = {name: interpreter.get_tensor(index) for name, index in found.items()}
+        return {name: value for name, value in values.items() if value.dtype == np.float32}
 
 
 def _read(path: Path) -> Any:

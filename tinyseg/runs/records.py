@@ -607,6 +607,27 @@ class TopKept(_Kept):
 Accuracy = DiceKept | TopKept
 
 
+class StageSeen(Value):
+    """One stage of a network, and what is nearest to its output inside an artifact."""
+
+    name: str
+    module: str = Field(description="its class")
+    value: str | None = Field(description="of the file; None where none has as many numbers")
+    difference: float | None = Field(description="largest, over the range of the stage's output")
+    agrees: bool
+
+
+class Explanation(Value):
+    """``tinyseg export --explain``: where an artifact first differs from its network."""
+
+    stages: list[StageSeen] = Field(
+        default=[],
+        description="in the order in which they run, the output last; empty where none can be seen",
+    )
+    first: str | None = Field(default=None, description="the first stage whose output differs")
+    note: str
+
+
 class ArtifactRecord(Value):
     """One exported file."""
 
@@ -618,6 +639,7 @@ class ArtifactRecord(Value):
     seconds: float
     parity: Parity | None
     accuracy: Accuracy | None
+    explanation: Explanation | None = None
 
 
 ExportStage = Literal["convert", "run", "parity"]
@@ -646,6 +668,26 @@ class ExportDocument(Document):
 
     artifacts: list[ArtifactRecord] = Field(description="those that failed parity included")
     failures: list[FailureRecord] = Field(default=[], description="of all stages, parity too")
+
+
+class ProofDocument(Document):
+    """``tinyseg export --check --json``: what one file does beside its run."""
+
+    path: str
+    format: str
+    runtime: str
+    run: str = Field(description="or the network, where there is no run")
+    bytes: int
+    sha256: str
+    described: bool = Field(description="whether the manifest beside it is this file's")
+    passed: bool
+    stage: ExportStage | None = Field(description="where it failed: run or parity")
+    reason: str | None = Field(description="why it failed")
+    parity: Parity | None
+    accuracy: Accuracy | None
+    explanation: Explanation | None = None
+    versions: dict[str, str]
+    created: str
 
 
 class Tensor(Value):

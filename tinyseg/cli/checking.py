@@ -1,0 +1,89 @@
+"""`tinyseg export --check`: a file that came from anywhere beside its run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tinyseg.cli import console
+from tinyseg.errors import UsageError
+from tinyseg.runs.records import Explanation, ProofDocument
+
+if TYPE_CHECKING:
+    from tinyseg.exporters import Subject
+
+
+def check_file(
+    file: Path,
+    subject: "Subject | None",
+    *,
+    formats: list[str],
+    runs: Path,
+    accuracy: bool,
+    explain: bool,
+) -> None:
+    """Prints what the file does; a failure ends the command with exit code 3.
+
+    Raises:
+        UsageError: more than one format was named, or the subject is a file too.
+        ParityError: it does not do what its run does.
+    """
+    from tinyseg.exporters import check, require_proof
+
+    if len(formats) > 1:
+        raise UsageError(f"{file} has one format, not {' and '.join(formats)}.")
+    if subject and subject.artifact:
+        raise UsageError(f"--run {subject.artifact} is an exported file.", "Name its run.")
+    with console.progress() as progress:
+        document = check(
+            file,
+            subject,
+            format=formats[0] if formats else None,
+            runs=runs,
+            check_accuracy=accuracy,
+            explain=explain,
+            progress=progress,
+        )
+    console.emit(document, _view(document))
+    require_proof(document)
+
+
+def _view(document: ProofDocument) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    for name, value in _lines(document):
+        grid.add_row(name, value)
+    shown = [explained(document.explanation)] if document.explanation else []
+    return Group(f"{Path(document.path).name} beside {document.run}", grid, *shown)
+
+
+def _lines(document: ProofDocument) -> list[tuple[str, str]]:
+    lines = [("run by", document.runtime), ("passed", "yes" if document.passed else "no")]
+    if document.parity:
+        parity = document.parity
+        lines += [
+            ("pictures", str(parity.images)),
+            ("max diff", f"{parity.max_abs:.1e} of a probability"),
+            ("logits", f"{parity.logits:.1e} of their range"),
+            ("flips", f"{parity.flips:.3%}"),
+        ]
+    if document.accuracy:
+        of_file, of_run = document.accuracy.scores
+        named = "top-1" if document.accuracy.measure == "top1" else "Dice"
+        lines.append((named, f"{of_file:.4f}, the run's {of_run:.4f}"))
+    return lines
+
+
+def explained(explanation: Explanation) -> RenderableType:
+    """The stages, if any were seen, and what they come down to."""
+    table = Table(box=box.SIMPLE, padding=0)
+    table.add_column("stage")
+    table.add_column("of range", justify="right")
+    table.add_column("nearest in the file", overflow="fold")
+    for stage in explanation.stages:
+        differs = "" if stage.difference is None else f"{stage.difference:.1e}"
+        style = "" if stage.agrees else "red"
+        table.add_row(Text(f"{stage.name} ({stage.module})", style), differs, stage.value or "")
+    return Group(*[table] * bool(explanation.stages), Text(explanation.note))
