@@ -70,14 +70,14 @@ def test_a_file_from_elsewhere_needs_its_run_and_where_files_end_alike_its_forma
         check(path, resolve(str(run.path)))
     with pytest.raises(TinysegError, match=r"Nothing says which run .*theirs.npz is of. Say which"):
         check(path, format="npz-file")
-    document = check(path, resolve(str(run.path)), format="npz-file", check_accuracy=False)
+    document = check(path, resolve(str(run.path)), format="npz-file", evaluate=False)
     assert (document.passed, document.described, document.accuracy) == (True, False, None)
 
 
 def test_the_format_is_as_the_name_ends(run, tmp_path):
-    (record,) = export(resolve(str(run.path)), ["onnx"], out=tmp_path / "out", check_accuracy=False)
+    (record,) = export(resolve(str(run.path)), ["onnx"], out=tmp_path / "out", evaluate=False)
     path = shutil.copy(record.path, tmp_path / "theirs.onnx.failed")
-    document = check(path, resolve(str(run.path)), check_accuracy=False)
+    document = check(path, resolve(str(run.path)), evaluate=False)
     assert (document.format, document.runtime, document.passed) == ("onnx", "onnxruntime", True)
     with pytest.raises(
         UsageError, match=r"No format's files end like theirs.h5: .*onnx.* --format"
@@ -89,7 +89,7 @@ def test_the_run_is_the_one_that_the_manifest_names(run, good, tmp_path):
     for path in (good, good.with_name(f"{good.name}.json")):
         shutil.copy(path, tmp_path)
     copy = tmp_path / good.name
-    assert check(copy, runs=run.path.parent, check_accuracy=False).run == NAME
+    assert check(copy, runs=run.path.parent, evaluate=False).run == NAME
     with pytest.raises(TinysegError, match=f"is of the run '{NAME}', which is not in 'nowhere'"):
         check(copy, runs=Path("nowhere"))
 
@@ -123,8 +123,8 @@ def test_a_file_that_does_something_else_ends_with_code_3(
 
 
 def test_a_file_kept_as_failed_fails_again(run, tmp_path):
-    export_all(resolve(str(run.path)), ["npz-wrong"], check_accuracy=False)
-    done = tinyseg("export", "--check", run.artifacts / f"{NAME}.npz.failed", "--no-accuracy")
+    export_all(resolve(str(run.path)), ["npz-wrong"], evaluate=False)
+    done = tinyseg("export", "--check", run.artifacts / f"{NAME}.npz.failed", "--no-evaluate")
     assert done.returncode == 3
     assert f"{NAME}.npz.failed beside {NAME}" in done.stdout
     assert "passed" in done.stdout

@@ -256,7 +256,7 @@ def test_a_second_export_replaces_the_first(runs):
     before = json.loads((run / "artifacts" / "unet-drawn-1.onnx.json").read_text())
     (run / "artifacts" / "unet-drawn-1.onnx.failed").touch()
     (run / "artifacts" / "unet-drawn-1.onnx.failed.json").write_text(json.dumps(before))
-    (record,) = export(resolve(str(run)), ["onnx"], check_accuracy=False)
+    (record,) = export(resolve(str(run)), ["onnx"], evaluate=False)
     assert record.accuracy is None
     assert resolve(record.path).manifest is not None
     assert sorted(path.name for path in (run / "artifacts").glob("*onnx*")) == [

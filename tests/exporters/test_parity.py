@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from tinyseg.errors import TinysegError
-from tinyseg.exporters.parity import TOLERANCE, compare
+from tinyseg.exporters.parity import compare
+
+TOLERANCE = 1e-4  # of a probability, in float32
 
 
 def logits(classes: int = 1, seed: int = 0) -> np.ndarray:
@@ -100,3 +102,31 @@ def test_another_shape_is_an_error():
         TinysegError, match=r"shape \(3, 1, 16, 8\), the network's \(3, 1, 16, 16\)"
     ):
         compare(logits(), logits()[..., :8], threshold=0.5)
+
+
+def test_the_signal_to_noise_ratio_is_that_of_float64():
+    ours = logits()
+    noise = np.random.default_rng(1).normal(0, 0.3, ours.shape).astype(np.float32)
+    signal, off = (np.square(each.astype(np.float64)).sum() for each in (ours, ours + noise - ours))
+    assert compare(ours, ours + noise, threshold=0.5).snr_db == pytest.approx(
+        10 * np.log10(signal / off), abs=1e-3
+    )
+    assert compare(ours, ours, threshold=0.5).snr_db is None
+
+
+@pytest.mark.parametrize("precision", [name for name in GATES if name != "fp32"])
+def test_quantised_files_are_judged_by_their_signal(precision):
+    ours = logits()
+    least = GATES[precision].least_snr_db
+    for decibels, passes in ((least + 0.1, True), (least - 0.1, False)):
+        theirs = ours * np.float32(1 + 10 ** (-decibels / 20))
+        parity = compare(ours, theirs, threshold=0.5, precision=precision)
+        assert parity.snr_db == pytest.approx(decibels, abs=0.01)
+        assert (parity.passed, parity.least_snr_db, parity.tolerance) == (passes, least, None)
+
+
+@pytest.mark.parametrize("precision", GATES)
+def test_garbage_passes_at_no_precision(precision):
+    ours = logits()
+    for theirs in (0 * ours, -ours, logits(seed=1), ours * np.nan):
+        assert not compare(ours, theirs, threshold=0.5, precision=precision).passed

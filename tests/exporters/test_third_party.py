@@ -47,7 +47,7 @@ def test_its_files_are_proved_like_any_other(run):
 
 
 def test_its_runtime_is_profiled_on_this_processor_and_compared(run):
-    export(resolve(str(run.path)), ["npz-file"], check_accuracy=False)
+    export(resolve(str(run.path)), ["npz-file"], evaluate=False)
     ours, theirs = profile(resolve(str(run.path)), max_seconds=0.2).profiles
     assert (ours.runtime, theirs.runtime) == ("torch", "numpy")
     assert theirs.versions["numpy"] == np.__version__
@@ -78,12 +78,12 @@ def test_a_wrong_file_never_gets_the_good_name(run):
     (row,) = compare([run]).rows
     assert (row["npz-wrong_state"], row["npz-wrong_kb"]) == ("failed", None)
 
-    export(resolve(str(run.path)), ["npz-file"], check_accuracy=False)
+    export(resolve(str(run.path)), ["npz-file"], evaluate=False)
     assert names(run) == [f"{NAME}.npz", f"{NAME}.npz-wrong.failure.json", f"{NAME}.npz.json"]
 
 
 def test_a_file_that_answers_no_numbers_fails_and_hinders_no_other(run):
-    outcome = export_all(resolve(str(run.path)), ["npz-nan", "onnx"], check_accuracy=False)
+    outcome = export_all(resolve(str(run.path)), ["npz-nan", "onnx"], evaluate=False)
     nan, good = outcome.artifacts
     assert nan.parity is not None
     assert (nan.parity.passed, nan.parity.max_abs) == (False, 1)
@@ -107,7 +107,7 @@ def test_a_runtime_that_crashes_leaves_no_file_but_the_reason(run):
 
 def test_failures_hinder_no_other_format_and_end_the_command(run):
     formats = "npz-crash,npz-file,npz-wrong"
-    done = tinyseg("export", run.path, "--format", formats, "--no-accuracy", "--json")
+    done = tinyseg("export", run.path, "--format", formats, "--no-evaluate", "--json")
     assert done.returncode == 3
     document = ExportDocument.model_validate_json(done.stdout)
     assert [record.format for record in document.artifacts] == ["npz-file", "npz-wrong"]
@@ -119,14 +119,14 @@ def test_failures_hinder_no_other_format_and_end_the_command(run):
     assert f"{NAME}.npz.failed failed parity" in said
     assert f"Written to {run.artifacts}" in said
     assert run.failures == document.failures
-    crash = tinyseg("export", run.path, "--format", "npz-crash,npz-file", "--no-accuracy")
+    crash = tinyseg("export", run.path, "--format", "npz-crash,npz-file", "--no-evaluate")
     assert crash.returncode == 1
     assert "npz-crash failed (run): numpy, running" in crash.stdout
     assert f"{NAME}.npz" in crash.stdout
 
 
 def test_compare_shows_failures_with_their_reasons(run):
-    outcome = export_all(resolve(str(run.path)), ["npz-wrong", "npz-crash"], check_accuracy=False)
+    outcome = export_all(resolve(str(run.path)), ["npz-wrong", "npz-crash"], evaluate=False)
     assert [type(error) for error in outcome.errors] == [ParityError, ChildError]
     document = compare([run])
     (row,) = document.rows
@@ -144,7 +144,7 @@ def test_a_later_success_removes_the_failure(run):
     keep_failure(run.artifacts, subject, failure_of(subject, "npz-crash", "run", "It crashed."))
     (row,) = compare([run]).rows
     assert (row["npz-file_state"], row["npz-file_problem"]) == ("failed", "conversion: It fell.")
-    export(subject, ["npz-file"], check_accuracy=False)
+    export(subject, ["npz-file"], evaluate=False)
     assert [failure.format for failure in run.failures] == ["npz-crash"]
     (row,) = compare([run]).rows
     assert (row["npz-file_state"], row["npz-file_problem"]) == ("passed", None)

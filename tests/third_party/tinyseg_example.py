@@ -8,11 +8,19 @@ import numpy as np
 from torch import Tensor, nn
 
 from tinyseg.data.sample import Sample
-from tinyseg.exporters import Details, Session
+from tinyseg.exporters import Conversion, Details, Session
 from tinyseg.networks import Network
 from tinyseg.profiles import Request, Target
 from tinyseg.runs.machine import this_machine
-from tinyseg.runs.records import Contents, Latency, Memory, Noise, ProfileRecord, Task
+from tinyseg.runs.records import (
+    Contents,
+    Latency,
+    Memory,
+    Noise,
+    Precision,
+    ProfileRecord,
+    Task,
+)
 
 
 def _threshold(in_channels: int = 3, classes: int = 1, taps: int = 1) -> nn.Module:
@@ -74,18 +82,26 @@ class NumpyExporter:
     extra: ClassVar[str | None] = None
     converts_with: ClassVar[tuple[str, ...]] = ()
     runs_with: ClassVar[tuple[str, ...]] = ("numpy",)
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
+    options: ClassVar[tuple[str, ...]] = ()
 
     def supports(self, module: nn.Module) -> str | None:
         alone = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)
         return None if alone else "only a single 1x1 convolution can be written."
 
-    def export(self, module: nn.Module, example: Tensor, path: Path, contents: Contents) -> Details:
+    def export(
+        self, module: nn.Module, example: Tensor, path: Path, conversion: Conversion
+    ) -> Details:
         assert isinstance(module, nn.Conv2d)
         assert module.bias is not None
         weight, bias = module.weight.detach().numpy(), module.bias.detach().numpy()
         with path.open("wb") as file:
-            np.savez(file, weight=weight, bias=bias, contents=contents.model_dump_json())
+            np.savez(file, weight=weight, bias=bias, contents=conversion.contents.model_dump_json())
         return Details(1, None, "none")
+
+    def holds(self, path: Path) -> dict[str, int]:
+        arrays = [array for array in np.load(path).values() if array.dtype.kind == "f"]
+        return {"float32": sum(array.nbytes for array in arrays)}
 
     def contents(self, path: Path) -> Contents:
         return Contents.model_validate_json(str(np.load(path)["contents"]))
@@ -102,11 +118,13 @@ class WrongExporter(NumpyExporter):
     name: ClassVar[str] = "npz-wrong"
     factor = 1.01
 
-    def export(self, module: nn.Module, example: Tensor, path: Path, contents: Contents) -> Details:
+    def export(
+        self, module: nn.Module, example: Tensor, path: Path, conversion: Conversion
+    ) -> Details:
         assert isinstance(module, nn.Conv2d)
         wrong = nn.Conv2d(module.in_channels, module.out_channels, 1)
         wrong.load_state_dict({k: v * self.factor for k, v in module.state_dict().items()})
-        return super().export(wrong, example, path, contents)
+        return super().export(wrong, example, path, conversion)
 
 
 class NotANumberExporter(WrongExporter):

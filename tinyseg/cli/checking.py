@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tinyseg.cli import console
 from tinyseg.errors import UsageError
-from tinyseg.runs.records import Explanation, ProofDocument
+from tinyseg.runs.records import Explanation, Parity, Precision, ProofDocument
 
 if TYPE_CHECKING:
     from tinyseg.exporters import Subject
@@ -21,8 +21,9 @@ def check_file(
     subject: "Subject | None",
     *,
     formats: list[str],
+    precisions: "list[Precision]",
     runs: Path,
-    accuracy: bool,
+    evaluate: bool,
     explain: bool,
 ) -> None:
     """Prints what the file does; a failure ends the command with exit code 3.
@@ -35,6 +36,8 @@ def check_file(
 
     if len(formats) > 1:
         raise UsageError(f"{file} has one format, not {' and '.join(formats)}.")
+    if len(precisions) > 1:
+        raise UsageError(f"{file} has one precision, not {' and '.join(precisions)}.")
     if subject and subject.artifact:
         raise UsageError(f"--run {subject.artifact} is an exported file.", "Name its run.")
     with console.progress() as progress:
@@ -42,8 +45,9 @@ def check_file(
             file,
             subject,
             format=formats[0] if formats else None,
+            precision=precisions[0] if precisions else None,
             runs=runs,
-            check_accuracy=accuracy,
+            evaluate=evaluate,
             explain=explain,
             progress=progress,
         )
@@ -68,12 +72,18 @@ def _lines(document: ProofDocument) -> list[tuple[str, str]]:
             ("max diff", f"{parity.max_abs:.1e} of a probability"),
             ("logits", f"{parity.logits:.1e} of their range"),
             ("flips", f"{parity.flips:.3%}"),
+            ("SNR", decibels(parity)),
         ]
     if document.accuracy:
         of_file, of_run = document.accuracy.scores
         named = "top-1" if document.accuracy.measure == "top1" else "Dice"
         lines.append((named, f"{of_file:.4f}, the run's {of_run:.4f}"))
     return lines
+
+
+def decibels(parity: Parity) -> str:
+    """Signal over noise of the logits."""
+    return "" if parity.snr_db is None else f"{parity.snr_db:.0f} dB"
 
 
 def explained(explanation: Explanation) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import typer
 from rich import box
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.checking import check_file, explained
+from tinyseg.cli.checking import check_file, decibels, explained
 from tinyseg.cli.fresh import (
     Classes,
     From,
@@ -24,7 +24,7 @@ from tinyseg.cli.fresh import (
 )
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.errors import UsageError
-from tinyseg.runs.records import Accuracy, ArtifactRecord, ExportDocument
+from tinyseg.runs.records import Accuracy, ArtifactRecord, ExportDocument, ExportOptions, Precision
 
 _FORMATS = ("onnx", "tflite")
 
@@ -44,10 +44,52 @@ def export(
         Path | None,
         typer.Option("--out", help="Folder to write into, instead of the run's own."),
     ] = None,
-    accuracy: Annotated[
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            help="fp32, fp16, int8-weights, int8-dynamic, int8, int8-full, separated by commas.",
+            show_default="fp32; with --check, as the file's manifest says",
+        ),
+    ] = None,
+    calibration_images: Annotated[
+        int,
+        typer.Option(
+            "--calibration-images",
+            min=1,
+            help="Training pictures that int8 and int8-full take ranges from.",
+        ),
+    ] = 64,
+    opset: Annotated[
+        int | None,
+        typer.Option("--opset", min=1, help="Of ONNX.", show_default="20"),
+    ] = None,
+    scan: Annotated[
+        Literal["portable"] | None,
+        typer.Option(
+            "--scan",
+            help="portable: without control flow, for runtimes that have none.",
+            show_default="the format's own",
+        ),
+    ] = None,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Leave batch, height and width free.")
+    ] = False,
+    layout: Annotated[
+        Literal["nchw", "nhwc"],
+        typer.Option("--layout", help="Where the channels of input and output are."),
+    ] = "nchw",
+    target: Annotated[
+        Literal["mcu"] | None,
+        typer.Option("--target", help="mcu: for microcontrollers.", show_default=False),
+    ] = None,
+    aot: Annotated[
+        bool, typer.Option("--aot", help="Compile ahead of time for this machine.")
+    ] = False,
+    evaluate: Annotated[
         bool,
         typer.Option(
-            "--accuracy/--no-accuracy", help="Compare scores on all test pictures of the run."
+            "--evaluate/--no-evaluate", help="Compare scores on all test pictures of the run."
         ),
     ] = True,
     check: Annotated[
@@ -99,7 +141,11 @@ def export(
     """
     from tinyseg.exporters import export_all
 
-    names = _names(formats) if formats is not None else []
+    names = _names("--format", formats) if formats is not None else []
+    precisions = _precisions(precision) if precision is not None else []
+    options = ExportOptions(
+        scan=scan, opset=opset, dynamic=dynamic, layout=layout, target=target, aot=aot
+    )
     named = _named(subject, check, run, out)
     resolve = partial(
         resolve_subject,
@@ -119,22 +165,33 @@ def export(
                 f"The run of {check} has its own shape.", "Options of it go with --from."
             )
         of = resolve(named) if named or own else None
-        check_file(check, of, formats=names, runs=runs, accuracy=accuracy, explain=explain)
+        check_file(
+            check,
+            of,
+            formats=names,
+            precisions=precisions,
+            runs=runs,
+            evaluate=evaluate,
+            explain=explain,
+        )
         return
     resolved = resolve(named)
     with console.progress() as progress:
         outcome = export_all(
             resolved,
             names or _FORMATS,
+            precisions=precisions or ["fp32"],
+            options=options,
+            calibration_images=calibration_images,
             out=out,
-            check_accuracy=accuracy,
+            evaluate=evaluate,
             explain=explain,
             progress=progress,
         )
     console.emit(outcome.document, _view(outcome.document))
     if resolved.run and not resolved.data:
         console.say("Compared on synthetic pictures and without scores: the run has no data.")
-    good = [record for record in outcome.artifacts if record.parity and record.parity.passed]
+    good = [record for record in outcome.artifacts if record.passed]
     if good:
         console.say(f"Written to {Path(good[0].path).parent}, each with its manifest.")
     outcome.require()
@@ -159,11 +216,20 @@ def _named(
     return run if check else subject
 
 
-def _names(text: str) -> list[str]:
+def _names(option: str, text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise UsageError(f"--format {text} should name formats, separated by commas.")
+        raise UsageError(f"{option} '{text}' should name one or more, separated by commas.")
     return list(dict.fromkeys(names))
+
+
+def _precisions(text: str) -> list[Precision]:
+    known = get_args(Precision)
+    names = _names("--precision", text)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"'{name}' is no precision.", f"There are: {', '.join(known)}.")
+    return [precision for precision in known if precision in names]
 
 
 def _view(document: ExportDocument) -> RenderableType:
@@ -189,7 +255,7 @@ def view(records: list[ArtifactRecord]) -> RenderableType:
     measures = {record.accuracy.measure for record in records if record.accuracy}
     named = "top-1" if measures == {"top1"} else "Dice"
     scored = (named, "run's", "gap") if measures else ()
-    for column in ("KB", "nodes", "s", "max diff", "flips", *scored):
+    for column in ("KB", "nodes", "s", "max diff", "flips", "SNR", *scored):
         table.add_column(column, justify="right")
     for record in records:
         table.add_row(*_row(record))
@@ -202,14 +268,14 @@ def view(records: list[ArtifactRecord]) -> RenderableType:
 def _row(record: ArtifactRecord) -> list[str]:
     parity, accuracy = record.parity, record.accuracy
     name = Path(record.path).name
-    passed = parity is None or parity.passed
     return [
-        name if passed else f"[bold red]{name}[/]",
+        name if record.passed else f"[bold red]{name}[/]",
         f"{record.bytes / 1000:,.0f}",
         f"{record.nodes:,}",
         f"{record.seconds:.0f}",
         f"{parity.max_abs:.1e}" if parity else "",
         f"{parity.flips:.3%}" if parity else "",
+        decibels(parity) if parity else "",
         *(_scores(accuracy) if accuracy else []),
     ]
 

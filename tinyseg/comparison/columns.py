@@ -95,9 +95,12 @@ _PLAIN = (
 _TITLES = {"onnx": "ONNX", "tflite": "TFLite", TORCH: "torch"}
 
 
-def title_of(format: str) -> str:
-    """What a format is called above its columns."""
-    return _TITLES.get(format, format)
+def title_of(label: str) -> str:
+    """What a format, or a variant of it, is called above its columns."""
+    format, _, variant = label.partition("-")
+    if format not in _TITLES:
+        return label
+    return f"{_TITLES[format]} {variant}".strip()
 
 
 def every_column(formats: Sequence[str] = FORMATS) -> dict[str, Column]:

@@ -19,7 +19,13 @@ from tinyseg.runs.records import (
 )
 
 Row = dict[str, Any]
-_STAGES: dict[ExportStage, str] = {"convert": "conversion", "run": "running", "parity": "parity"}
+_STAGES: dict[ExportStage, str] = {
+    "convert": "conversion",
+    "contents": "precision",
+    "run": "running",
+    "parity": "parity",
+    "accuracy": "accuracy",
+}
 
 
 def score_of(row: Row) -> float | None:
@@ -42,8 +48,8 @@ def formats_of(runs: Iterable[Run]) -> list[str]:
 
 def _formats(run: Run) -> list[str]:
     try:
-        exported = [manifest.artifact.format for manifest in run.manifests]
-        return exported + [failure.format for failure in run.failures]
+        exported = [manifest.artifact.label for manifest in run.manifests]
+        return exported + [failure.label for failure in run.failures]
     except TinysegError:  # the run's row says so
         return []
 
@@ -121,36 +127,39 @@ def _from_artifacts(run: Run) -> Row:
 
 def _from_manifest(manifest: Manifest) -> Row:
     artifact = manifest.artifact
-    passed = artifact.parity and artifact.parity.passed
-    failed = artifact.parity and not artifact.parity.passed
+    label, failed = artifact.label, not artifact.passed
     row: Row = {
-        f"{artifact.format}_kb": None if failed else artifact.bytes / 1000,
-        f"{artifact.format}_state": "failed" if failed else "passed" if passed else "unchecked",
-        f"{artifact.format}_problem": None,
+        f"{label}_kb": None if failed else artifact.bytes / 1000,
+        f"{label}_state": "failed" if failed else "passed" if artifact.parity else "unchecked",
+        f"{label}_problem": None,
     }
     if artifact.accuracy:
         name = "top1" if artifact.accuracy.measure == "top1" else "dice"
-        row[f"{artifact.format}_{name}"] = artifact.accuracy.scores[0]
+        row[f"{label}_{name}"] = artifact.accuracy.scores[0]
     return row
 
 
 def _from_failure(failure: FailureRecord) -> Row:
     """A file that failed parity keeps its scores; there is no other that could have any."""
-    name = failure.format
+    name = failure.label
     row: Row = {
         f"{name}_kb": None,
         f"{name}_state": "failed",
         f"{name}_problem": f"{_STAGES[failure.stage]}: {failure.reason}",
     }
-    return row if failure.stage == "parity" else row | {f"{name}_dice": None, f"{name}_top1": None}
+    return (
+        row
+        if failure.stage in ("parity", "accuracy")
+        else row | {f"{name}_dice": None, f"{name}_top1": None}
+    )
 
 
 def _from_profiles(run: Run) -> Row:
     """Of each runtime the profile of single pictures at the fewest threads."""
     formats = {
-        manifest.artifact.path: manifest.artifact.format
+        manifest.artifact.path: manifest.artifact.label
         for manifest in run.manifests
-        if not manifest.artifact.parity or manifest.artifact.parity.passed
+        if manifest.artifact.passed
     }
     profiles = [profile for document in run.profiles for profile in document.profiles]
     row: Row = {}

@@ -10,13 +10,33 @@ from numpy.typing import NDArray
 
 from tinyseg import plugins
 from tinyseg.errors import MissingExtraError
-from tinyseg.runs.records import Contents
+from tinyseg.runs.records import Contents, ExportOptions, Precision
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: One inference of a runtime: network input to logits, both float32 and of the artifact's shapes.
+#: One inference of a runtime: network input (1, channels, height, width) to logits, both float32
+#: whatever the layout and the element types inside the file are.
 Session = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+#: Nothing asked for but the file: float32, the format's own scan, a fixed shape.
+AS_USUAL = ExportOptions()
+
+
+class Conversion(NamedTuple):
+    """What is asked of an exporter.
+
+    Attributes:
+        contents: what the file says about itself, in its own metadata.
+        options: those that the exporter knows; the others are as by default.
+        calibration: network inputs, (images, channels, height, width), for precisions that take
+            ranges of activations from pictures; else None.
+    """
+
+    contents: Contents
+    options: ExportOptions = AS_USUAL
+    calibration: NDArray[np.float32] | None = None
 
 
 class Details(NamedTuple):
@@ -43,6 +63,8 @@ class Exporter(Protocol):
         extra: the extra of tinyseg that brings its packages, or None when they come along.
         converts_with: imports that conversion needs.
         runs_with: imports that running needs.
+        precisions: those it writes, fp32 first.
+        options: names of the other options of `ExportOptions` that it knows.
     """
 
     name: ClassVar[str]
@@ -51,22 +73,29 @@ class Exporter(Protocol):
     extra: ClassVar[str | None]
     converts_with: ClassVar[tuple[str, ...]]
     runs_with: ClassVar[tuple[str, ...]]
+    precisions: ClassVar[tuple[Precision, ...]]
+    options: ClassVar[tuple[str, ...]]
 
     def supports(self, module: "nn.Module") -> str | None:
         """Why a network cannot be exported, as a sentence; None if it can, as far as is known."""
         ...
 
     def export(
-        self, module: "nn.Module", example: "Tensor", path: Path, contents: Contents
+        self, module: "nn.Module", example: "Tensor", path: Path, conversion: Conversion
     ) -> Details:
         """Writes a file; runs in a child process.
 
         Args:
             module: the network, ready for inference.
-            example: an input, (1, channels, height, width); the file takes this shape alone.
+            example: an input, (1, channels, height, width); the file takes this shape alone, unless
+                it is asked to leave it free.
             path: where to write.
-            contents: what the file says about itself, in its own metadata.
+            conversion: what is asked for.
         """
+        ...
+
+    def holds(self, path: Path) -> dict[str, int]:
+        """Bytes of weights by element type (``float32``, ``float16``, ``int8``), read back."""
         ...
 
     def contents(self, path: Path) -> Contents:

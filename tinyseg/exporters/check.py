@@ -15,7 +15,7 @@ from tinyseg.exporters.subject import Subject, manifest_path, resolve, sha256
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now
-from tinyseg.runs.records import Manifest, ProofDocument
+from tinyseg.runs.records import Manifest, Precision, ProofDocument
 
 _FAILED = ".failed"
 
@@ -25,8 +25,9 @@ def check(
     subject: Subject | None = None,
     *,
     format: str | None = None,
+    precision: Precision | None = None,
     runs: Path = Path("runs"),
-    check_accuracy: bool = True,
+    evaluate: bool = True,
     explain: bool = False,
     progress: Progress = silent,
 ) -> ProofDocument:
@@ -37,8 +38,9 @@ def check(
         subject: the run that it should do as well as; by default the one in whose folder it lies,
             or that its manifest names.
         format: the file's, where several formats' files end alike.
+        precision: that says what passes; by default the manifest's, or fp32.
         runs: the folder that holds the runs.
-        check_accuracy: also compare scores with the run's own, on its test pictures.
+        evaluate: also compare scores with the run's own, on its test pictures.
         explain: also walk the network's stages.
         progress: told what is being done.
 
@@ -55,13 +57,14 @@ def check(
     exporter = _exporter(path, manifest, format)
     require(exporter, exporter.runs_with, f"Checking {path.name}")
     subject = subject or _subject(path, manifest, runs)
+    asked = precision or (manifest.options.precision if manifest else "fp32")
     network = subject.network()
-    proof = Proof.of(subject, network, with_accuracy=check_accuracy, progress=progress)
+    proof = Proof.of(subject, network, evaluate=evaluate, progress=progress)
     progress("Checking", 0, 1, path.name)
     parity = accuracy = stage = reason = None
     try:
-        parity, accuracy = examine(proof, path, exporter)
-        require_parity(path.name, parity)
+        parity, accuracy = examine(proof, path, exporter, asked)
+        require_parity(path.name, parity, accuracy)
     except StageError as failed:
         stage, reason = failed.stage, failed.reason
     explanation = explain_file(proof, network, path, exporter) if explain else None
@@ -69,6 +72,7 @@ def check(
     return ProofDocument(
         path=str(path),
         format=exporter.name,
+        precision=asked,
         runtime=exporter.runtime,
         run=subject.run.name if subject.run else subject.network_name,
         bytes=path.stat().st_size,

@@ -3,15 +3,16 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from tinyseg.children import run_child
-from tinyseg.exporters.base import Details, Exporter
+from tinyseg.exporters.base import Conversion, Details, Exporter
 from tinyseg.exporters.subject import Subject
-from tinyseg.runs.records import Contents
 
 _LONGEST_S = 1800
 
 
-def convert(subject: Subject, exporter: Exporter, contents: Contents, path: Path) -> Details:
+def convert(subject: Subject, exporter: Exporter, conversion: Conversion, path: Path) -> Details:
     """Writes a subject's network as an artifact.
 
     Raises:
@@ -20,12 +21,18 @@ def convert(subject: Subject, exporter: Exporter, contents: Contents, path: Path
     with tempfile.TemporaryDirectory(prefix="tinyseg-") as folder:
         weights = Path(folder, "weights.safetensors")
         subject.save_weights(weights)
+        calibration = None
+        if conversion.calibration is not None:
+            calibration = Path(folder, "calibration.npy")
+            np.save(calibration, conversion.calibration)
         answer = run_child(
             f"The conversion of {subject.name} to {exporter.name}",
             "tinyseg.exporters.converting",
             {
                 "format": exporter.name,
-                "contents": contents.model_dump(mode="json"),
+                "contents": conversion.contents.model_dump(mode="json"),
+                "options": conversion.options.model_dump(mode="json"),
+                "calibration": calibration and str(calibration),
                 "weights": str(weights),
                 "seed": subject.seed,
                 "path": str(path.resolve()),

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tinyseg.children import serve
-from tinyseg.exporters.base import Details, load_exporter
-from tinyseg.runs.records import Contents
+from tinyseg.exporters.base import Conversion, Details, load_exporter
+from tinyseg.runs.records import Contents, ExportOptions
 
 
 class ConversionError(Exception):
@@ -25,6 +25,7 @@ def main() -> None:
 
 def _convert(request: dict[str, Any]) -> Details:
 
+    import numpy as np
     import torch
     from safetensors.torch import load_file
 
@@ -34,15 +35,20 @@ def _convert(request: dict[str, Any]) -> Details:
     torch.manual_seed(request["seed"])  # also for what a user's own network has beside weights
     network = build(
         contents.network,
-        in_channels=contents.input.shape[1],
+        in_channels=contents.picture_shape[1],
         classes=len(contents.classes),
         **contents.arguments,
     )
     network.load_state_dict(load_file(request["weights"]))
     torch.manual_seed(0)
-    example = torch.rand(contents.input.shape)
+    example = torch.rand(contents.picture_shape)
     exporter = load_exporter(request["format"])
-    return exporter.export(network.eval(), example, Path(request["path"]), contents)
+    conversion = Conversion(
+        contents,
+        ExportOptions.model_validate(request["options"]),
+        np.load(request["calibration"]) if request["calibration"] else None,
+    )
+    return exporter.export(network.eval(), example, Path(request["path"]), conversion)
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -3,11 +3,16 @@
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tinyseg.errors import ChildError, TinysegError
-from tinyseg.exporters.base import Exporter, load_exporter, require
+from tinyseg.exporters.asked import require_formats, wanted_of
+from tinyseg.exporters.base import AS_USUAL, Conversion, Exporter
 from tinyseg.exporters.convert import convert
 from tinyseg.exporters.explain import explain as explain_file
 from tinyseg.exporters.manifest import contents_of, manifest_of
@@ -19,16 +24,26 @@ from tinyseg.exporters.outcome import (
     forget_failure,
     keep_failure,
     require_parity,
+    require_precision,
 )
+from tinyseg.exporters.pictures import calibration_of
 from tinyseg.exporters.proof import Proof
 from tinyseg.exporters.subject import Subject, manifest_path, resolve
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import whole_file, write_text
-from tinyseg.runs.records import ArtifactRecord, Manifest
+from tinyseg.runs.records import (
+    ArtifactRecord,
+    Calibration,
+    ExportOptions,
+    Manifest,
+    Precision,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
+CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full")
+CALIBRATION_IMAGES = 64
 _FAILED = ".failed"
 
 
@@ -36,8 +51,11 @@ def export(
     subject: Subject | str,
     formats: Sequence[str] = ("onnx", "tflite"),
     *,
+    precisions: Sequence[Precision] = ("fp32",),
+    options: ExportOptions = AS_USUAL,
+    calibration_images: int = CALIBRATION_IMAGES,
     out: Path | None = None,
-    check_accuracy: bool = True,
+    evaluate: bool = True,
     explain: bool = False,
     progress: Progress = silent,
 ) -> list[ArtifactRecord]:
@@ -49,14 +67,19 @@ def export(
     Args:
         subject: a run or a network, resolved or by name.
         formats: names of formats.
+        precisions: each format is written in each of them.
+        options: the rest of what is asked for; its precision does not matter.
+        calibration_images: pictures of the run's train part that int8 and int8-full take the ranges
+            of activations from.
         out: folder to write into; by default the run's ``artifacts``, or here without a run.
-        check_accuracy: also compare Dice with the run's own, on its test pictures.
+        evaluate: also compare Dice with the run's own, on its test pictures.
         explain: also walk the network's stages, for the first whose output differs.
         progress: told what is being done.
 
     Raises:
         ParityError: a file does not do what the network does; all formats are done by then.
-        UsageError: no such format, or the subject is an artifact.
+        UsageError: no such format, one that has no such precision, an option that none knows, or
+            the subject is an artifact.
         MissingExtraError: a format's packages are not installed; nothing was done yet.
         TinysegError: a converter or runtime refused, crashed or took too long; all other formats
             are done by then.
@@ -65,8 +88,11 @@ def export(
     outcome = export_all(
         subject,
         formats,
+        precisions=precisions,
+        options=options,
+        calibration_images=calibration_images,
         out=out,
-        check_accuracy=check_accuracy,
+        evaluate=evaluate,
         explain=explain,
         progress=progress,
     )
@@ -78,13 +104,17 @@ def export_all(
     subject: Subject,
     formats: Sequence[str],
     *,
+    precisions: Sequence[Precision] = ("fp32",),
+    options: ExportOptions = AS_USUAL,
+    calibration_images: int = CALIBRATION_IMAGES,
     out: Path | None = None,
-    check_accuracy: bool = True,
+    evaluate: bool = True,
     explain: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
     """As `export`, but formats that fail only say so in the outcome, and in the run."""
     exporters = require_formats(formats)
+    wanted = wanted_of(exporters, precisions, options)
     network = subject.network()
     for exporter in exporters:
         reason = exporter.supports(network)
@@ -92,81 +122,88 @@ def export_all(
             raise TinysegError(f"{subject.name} cannot be exported to {exporter.name}: {reason}")
     folder = out or (subject.run.artifacts if subject.run else Path())
     folder.mkdir(parents=True, exist_ok=True)
-    proof = Proof.of(subject, network, with_accuracy=check_accuracy, progress=progress)
+    proof = Proof.of(subject, network, evaluate=evaluate, progress=progress)
+    drawn = None
+    if any(each.precision in CALIBRATED for _, each in wanted):
+        drawn = calibration_of(subject, calibration_images, progress)
     outcome = Outcome()
-    for number, exporter in enumerate(exporters):
-        progress("Exporting", number, len(exporters), exporter.name)
-        _add(outcome, subject, exporter, folder, proof, network if explain else None)
-    progress("Exporting", len(exporters), len(exporters), "")
+    for number, (exporter, each) in enumerate(wanted):
+        progress("Exporting", number, len(wanted), f"{exporter.name} {each.variant}".strip())
+        job = _Job(subject, exporter, each, drawn if each.precision in CALIBRATED else None)
+        _add(outcome, job, folder, proof, network if explain else None)
+    progress("Exporting", len(wanted), len(wanted), "")
     return outcome
 
 
-def require_formats(formats: Sequence[str]) -> list[Exporter]:
-    """The exporters of formats, all of whose packages are installed.
+@dataclass(frozen=True)
+class _Job:
+    """One file to make: of what, by whom, how, and with which pictures."""
 
-    Raises:
-        UsageError: no such format.
-        MissingExtraError: a format's packages are not installed.
-    """
-    exporters = [load_exporter(name) for name in formats]
-    for exporter in exporters:
-        what = f"Export to {exporter.name}"
-        require(exporter, (*exporter.converts_with, *exporter.runs_with), what)
-    return exporters
+    subject: Subject
+    exporter: Exporter
+    options: ExportOptions
+    drawn: tuple[NDArray[np.float32], Calibration] | None
+
+    @property
+    def label(self) -> str:
+        return "-".join(filter(None, (self.exporter.name, self.options.variant)))
+
+    @property
+    def file_name(self) -> str:
+        stem = "-".join(filter(None, (self.subject.name, self.options.variant)))
+        return stem + self.exporter.suffix
+
+    @property
+    def conversion(self) -> Conversion:
+        inputs = self.drawn[0] if self.drawn else None
+        return Conversion(contents_of(self.subject, self.options), self.options, inputs)
 
 
 def _add(
-    outcome: Outcome,
-    subject: Subject,
-    exporter: Exporter,
-    folder: Path,
-    proof: Proof,
-    explained: "nn.Module | None",
+    outcome: Outcome, job: _Job, folder: Path, proof: Proof, explained: "nn.Module | None"
 ) -> None:
-    """Exports to one format, whose failure hinders no other and is kept in the run's own folder."""
+    """Makes one file, whose failure hinders no other and is kept in the run's own folder."""
+    subject = job.subject
     kept = subject.run is not None and folder == subject.run.artifacts
     try:
-        record = _export_one(subject, exporter, folder, proof, explained)
+        record = _export_one(job, folder, proof, explained)
         outcome.artifacts.append(record)
-        require_parity(Path(record.path).name, record.parity)
+        require_parity(Path(record.path).name, record.parity, record.accuracy)
     except StageError as failed:
-        failure = failure_of(subject, exporter.name, failed.stage, failed.reason)
+        failure = failure_of(subject, job.exporter.name, job.options, failed)
         outcome.failures.append(failure)
         outcome.errors.append(failed.error)
         if kept:
             keep_failure(folder, subject, failure)
     else:
         if kept:
-            forget_failure(folder, subject, exporter.name)
+            forget_failure(folder, subject, job.label)
 
 
 def _export_one(
-    subject: Subject,
-    exporter: Exporter,
-    folder: Path,
-    proof: Proof,
-    explained: "nn.Module | None",
+    job: _Job, folder: Path, proof: Proof, explained: "nn.Module | None"
 ) -> ArtifactRecord:
     """Works in a hidden folder beside the destination; the good name comes last.
 
     Raises:
         StageError: no file came of it, or none that could be compared.
     """
-    name, contents = subject.name + exporter.suffix, contents_of(subject)
-    with tempfile.TemporaryDirectory(prefix=f".{subject.name}-", dir=folder) as hidden:
+    name, exporter, precision = job.file_name, job.exporter, job.options.precision
+    with tempfile.TemporaryDirectory(prefix=f".{job.subject.name}-", dir=folder) as hidden:
         path = Path(hidden, name)
         begun = time.monotonic()
         try:
-            details = convert(subject, exporter, contents, path)
+            details = convert(job.subject, exporter, job.conversion, path)
         except ChildError as error:
             raise StageError("convert", error) from error
         seconds = time.monotonic() - begun
-        parity, accuracy = examine(proof, path, exporter)
-        final = folder / (name if parity.passed else f"{name}{_FAILED}")
+        require_precision(name, precision, exporter.holds(path))
+        parity, accuracy = examine(proof, path, exporter, precision)
         record = ArtifactRecord(
-            path=final.name,
+            path=name,
             format=exporter.name,
-            precision="fp32",
+            variant=job.options.variant,
+            precision=precision,
             bytes=path.stat().st_size,
             nodes=details.nodes,
             seconds=seconds,
@@ -174,9 +211,12 @@ def _export_one(
             accuracy=accuracy,
             explanation=explain_file(proof, explained, path, exporter) if explained else None,
         )
-        manifest = manifest_of(path, record, contents, details)
+        if not record.passed:
+            record = record.model_copy(update={"path": f"{name}{_FAILED}"})
+        final, calibration = folder / record.path, job.drawn[1] if job.drawn else None
+        manifest = manifest_of(path, record, exporter, details, job.options, calibration)
         _settle(path, final, manifest)
-    if parity.passed:
+    if record.passed:
         _remove(folder / f"{name}{_FAILED}")
     return record.model_copy(update={"path": str(final)})
 

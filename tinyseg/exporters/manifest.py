@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import tinyseg
-from tinyseg.exporters.base import Details
+from tinyseg.exporters.base import Details, Exporter
 from tinyseg.exporters.subject import Subject, sha256
 from tinyseg.runs.machine import now, versions
-from tinyseg.runs.records import ArtifactRecord, Contents, Manifest, Tensor
+from tinyseg.runs.records import (
+    ArtifactRecord,
+    Calibration,
+    Contents,
+    ExportOptions,
+    Manifest,
+    Tensor,
+)
 
 _PACKAGES = (
     "tinyseg",
@@ -20,9 +27,11 @@ _PACKAGES = (
 )
 
 
-def contents_of(subject: Subject) -> Contents:
+def contents_of(subject: Subject, options: ExportOptions) -> Contents:
     """What somebody needs to know to run an artifact made from a subject."""
-    shape, pixels = subject.input_shape, subject.task == "segmentation"
+    last = options.layout == "nhwc"
+    one, channels, height, width = subject.input_shape
+    pixels, classes = subject.task == "segmentation", len(subject.classes)
     return Contents(
         tinyseg=tinyseg.__version__,
         task=subject.task,
@@ -31,16 +40,16 @@ def contents_of(subject: Subject) -> Contents:
         run=subject.run.name if subject.run else None,
         input=Tensor(
             name="image",
-            shape=list(shape),
+            shape=[one, height, width, channels] if last else [one, channels, height, width],
             dtype="float32",
-            layout="NCHW",
+            layout="NHWC" if last else "NCHW",
             meaning="the picture, resized and normalised as preprocessing says",
         ),
         output=Tensor(
             name="logits",
-            shape=[1, len(subject.classes), *(shape[2:] if pixels else ())],
+            shape=_output_shape(classes, (height, width) if pixels else (), last=last),
             dtype="float32",
-            layout="NCHW" if pixels else "NC",
+            layout=("NHWC" if last else "NCHW") if pixels else "NC",
             meaning="logits; their sigmoid (one class) or softmax is the probability",
         ),
         preprocessing=subject.preprocessing,
@@ -49,16 +58,28 @@ def contents_of(subject: Subject) -> Contents:
     )
 
 
+def _output_shape(classes: int, sides: tuple[int, ...], *, last: bool) -> list[int]:
+    return [1, *sides, classes] if last else [1, classes, *sides]
+
+
 def manifest_of(
-    path: Path, record: ArtifactRecord, contents: Contents, details: Details
+    path: Path,
+    record: ArtifactRecord,
+    exporter: Exporter,
+    details: Details,
+    options: ExportOptions,
+    calibration: Calibration | None,
 ) -> Manifest:
-    """The manifest of an artifact that lies at ``path`` now."""
+    """The manifest of an artifact that lies at ``path`` now; what it holds is read back."""
     return Manifest(
         artifact=record,
         sha256=sha256(path),
-        contents=contents,
+        contents=exporter.contents(path),
+        options=options,
         scan=details.scan,
         opset=details.opset,
+        holds=exporter.holds(path),
+        calibration=calibration,
         versions=tool_versions(),
         created=now(),
     )

@@ -1,5 +1,7 @@
 """ONNX, through PyTorch's exporter; run by ONNX Runtime."""
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -7,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseg.errors import TinysegError
-from tinyseg.exporters.base import Details, Session
+from tinyseg.exporters.base import Conversion, Details, Session
 from tinyseg.exporters.onnx_norms import group_norm, instance_norm
-from tinyseg.runs.records import Contents
+from tinyseg.runs.records import Contents, Precision
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
@@ -28,6 +30,8 @@ class OnnxExporter:
     extra: ClassVar[str | None] = None
     converts_with: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxslim")
     runs_with: ClassVar[tuple[str, ...]] = ("onnxruntime",)
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
+    options: ClassVar[tuple[str, ...]] = ()
     caveat: ClassVar[str] = ""
 
     def supports(self, module: "nn.Module") -> str | None:
@@ -35,7 +39,7 @@ class OnnxExporter:
         return None
 
     def export(
-        self, module: "nn.Module", example: "Tensor", path: Path, contents: Contents
+        self, module: "nn.Module", example: "Tensor", path: Path, conversion: Conversion
     ) -> Details:
         """Exports, simplifies, strips what no runtime reads, and checks the file."""
         import onnx
@@ -43,6 +47,8 @@ class OnnxExporter:
         import torch
 
         from tinyseg.scan import scan_form
+
+        contents = conversion.contents
 
         with scan_form("hop2"), torch.no_grad():
             program = torch.onnx.export(
@@ -60,7 +66,8 @@ class OnnxExporter:
             )
         assert program is not None
         model: Any = onnxslim.slim(program.model_proto)
-        _strip(model.graph)
+        for graph in _graphs(model.graph):
+            _strip(graph)
         onnx.helper.set_model_props(model, {_KEY: contents.model_dump_json()})
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, path)
@@ -75,6 +82,18 @@ class OnnxExporter:
             if entry.key == _KEY:
                 return Contents.model_validate_json(entry.value)
         raise TinysegError(f"{path} was not written by tinyseg.")
+
+    def holds(self, path: Path) -> dict[str, int]:
+        """Of the initializers, those inside control flow included."""
+        import onnx
+
+        model = onnx.load(path, load_external_data=False)
+        held: Counter[str] = Counter()
+        for graph in _graphs(model.graph):
+            for tensor in graph.initializer:
+                array = onnx.numpy_helper.to_array(tensor)
+                held[array.dtype.name] += array.nbytes
+        return dict(held)
 
     def session(self, path: Path, threads: int = 1) -> Session:
         """A session on the CPU whose threads sleep, not spin, between inferences."""
@@ -123,12 +142,17 @@ def _strip(graph: "GraphProto") -> None:
     for part in (graph, *graph.node, *graph.initializer, *values):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
-    for inner in _inner_graphs(graph):
-        _strip(inner)
 
 
 def _count(graph: "GraphProto") -> int:
-    return len(graph.node) + sum(_count(inner) for inner in _inner_graphs(graph))
+    return sum(len(each.node) for each in _graphs(graph))
+
+
+def _graphs(graph: "GraphProto") -> "Iterator[GraphProto]":
+    """A graph and those inside its control flow."""
+    yield graph
+    for inner in _inner_graphs(graph):
+        yield from _graphs(inner)
 
 
 def _inner_graphs(graph: "GraphProto") -> "list[GraphProto]":

@@ -1,5 +1,6 @@
 """How an export ended: its files, and the formats that failed, which is a result too."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from tinyseg.runs.records import (
     Accuracy,
     ArtifactRecord,
     ExportDocument,
+    ExportOptions,
     ExportStage,
     FailureRecord,
     Parity,
+    Precision,
 )
 
 
@@ -73,28 +76,33 @@ class Outcome:
             ) from self.errors[0]
 
 
-def examine(proof: Proof, path: Path, exporter: Exporter) -> tuple[Parity, Accuracy | None]:
+def examine(
+    proof: Proof, path: Path, exporter: Exporter, precision: Precision
+) -> tuple[Parity, Accuracy | None]:
     """Compares an artifact with its network.
 
     Raises:
         StageError: its runtime does not run it, or it gives something else altogether.
     """
     try:
-        return proof.examine(path, exporter)
+        return proof.examine(path, exporter, precision)
     except ChildError as error:
         raise StageError("run", error) from error
     except TinysegError as error:
         raise StageError("parity", ParityError(error.message, error.mend)) from error
 
 
-def failure_of(subject: Subject, format: str, stage: ExportStage, reason: str) -> FailureRecord:
+def failure_of(
+    subject: Subject, format: str, options: ExportOptions, failed: StageError
+) -> FailureRecord:
     """The record of a failure that happened now."""
     return FailureRecord(
         run=subject.run.name if subject.run else None,
         format=format,
-        precision="fp32",
-        stage=stage,
-        reason=reason,
+        variant=options.variant,
+        precision=options.precision,
+        stage=failed.stage,
+        reason=failed.reason,
         versions=tool_versions(),
         created=now(),
     )
@@ -102,26 +110,47 @@ def failure_of(subject: Subject, format: str, stage: ExportStage, reason: str) -
 
 def keep_failure(folder: Path, subject: Subject, failure: FailureRecord) -> None:
     """Writes a failure beside the artifacts of its run."""
-    write_text(_path(folder, subject, failure.format), failure.to_json())
+    write_text(_path(folder, subject, failure.label), failure.to_json())
 
 
-def forget_failure(folder: Path, subject: Subject, format: str) -> None:
+def forget_failure(folder: Path, subject: Subject, label: str) -> None:
     """Removes the record of an earlier failure, if there is one."""
-    _path(folder, subject, format).unlink(missing_ok=True)
+    _path(folder, subject, label).unlink(missing_ok=True)
 
 
-def require_parity(name: str, parity: Parity | None) -> None:
-    """Raises a `StageError` if a file failed parity."""
+def require_precision(name: str, precision: Precision, holds: Mapping[str, int]) -> None:
+    """Raises a `StageError` if a file holds no weights of the precision that was asked for."""
+    wanted = "float16" if precision == "fp16" else "int8" if precision != "fp32" else None
+    if wanted and not holds.get(wanted):
+        held = ", ".join(sorted(holds)) or "nothing"
+        reason = f"{precision} was asked for, and the weights are {held}: no {wanted}."
+        raise StageError("contents", ParityError(f"{name}: {reason}", "Do not ship it."), reason)
+
+
+def require_parity(name: str, parity: Parity | None, accuracy: Accuracy | None = None) -> None:
+    """Raises a `StageError` if a file failed parity, or scores less than its precision may."""
     if parity and not parity.passed:
-        reason = (
-            f"probabilities differ by up to {parity.max_abs:.2g}, "
-            f"logits by {parity.logits:.2g} of their range."
-        )
-        error = ParityError(
-            f"{name} failed parity: {reason}", "Do not ship it; the other formats may do."
-        )
-        raise StageError("parity", error, reason)
+        reason = _difference(parity)
+        raise StageError("parity", _not_passed(f"{name} failed parity: {reason}"), reason)
+    if accuracy and not accuracy.passed:
+        of_artifact, of_run = accuracy.scores
+        reason = f"it scores {of_artifact:.4f}, its run {of_run:.4f}."
+        raise StageError("accuracy", _not_passed(f"{name} failed on accuracy: {reason}"), reason)
 
 
-def _path(folder: Path, subject: Subject, format: str) -> Path:
-    return folder / f"{subject.name}.{format}.failure.json"
+def _difference(parity: Parity) -> str:
+    if parity.least_snr_db is not None:
+        ratio = "no signal" if parity.snr_db is None else f"{parity.snr_db:.1f} dB of signal"
+        return f"{ratio} over noise, where {parity.least_snr_db:.0f} dB are the least."
+    return (
+        f"probabilities differ by up to {parity.max_abs:.2g}, "
+        f"logits by {parity.logits:.2g} of their range."
+    )
+
+
+def _not_passed(message: str) -> ParityError:
+    return ParityError(message, "Do not ship it; the other formats may do.")
+
+
+def _path(folder: Path, subject: Subject, label: str) -> Path:
+    return folder / f"{subject.name}.{label}.failure.json"

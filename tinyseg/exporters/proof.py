@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from tinyseg.evaluation import Predictor, Table, count_images, network_predictor
 from tinyseg.exporters.accuracy import accuracy
 from tinyseg.exporters.base import Exporter
-from tinyseg.exporters.parity import compare
+from tinyseg.exporters.parity import GATES, compare
 from tinyseg.exporters.pictures import evenly, inputs_of, pictures_of
 from tinyseg.exporters.runtime import runtime_predictor
 from tinyseg.exporters.subject import Subject
 from tinyseg.progress import Progress, silent
-from tinyseg.runs.records import Accuracy, Parity
+from tinyseg.runs.records import Accuracy, Parity, Precision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,20 +47,22 @@ class Proof:
 
     @classmethod
     def of(
-        cls, subject: Subject, network: "nn.Module", *, with_accuracy: bool, progress: Progress
+        cls, subject: Subject, network: "nn.Module", *, evaluate: bool, progress: Progress
     ) -> "Proof":
         """Runs the network over the pictures."""
-        with_accuracy = with_accuracy and subject.data is not None
-        most = None if with_accuracy else _PARITY_PICTURES
+        evaluate = evaluate and subject.data is not None
+        most = None if evaluate else _PARITY_PICTURES
         pictures = pictures_of(subject, progress, most)
         predict = network_predictor(network)
         rows = evenly(len(pictures.keys), _PARITY_PICTURES)
         inputs = inputs_of(subject, pictures.images[rows])
         logits = np.concatenate([predict(inputs[row : row + 1]) for row in range(len(inputs))])
-        table = _judge(subject, predict, pictures, 16, progress) if with_accuracy else None
+        table = _judge(subject, predict, pictures, 16, progress) if evaluate else None
         return cls(subject, inputs, logits, pictures, table)
 
-    def examine(self, artifact: Path, exporter: Exporter) -> tuple[Parity, Accuracy | None]:
+    def examine(
+        self, artifact: Path, exporter: Exporter, precision: Precision
+    ) -> tuple[Parity, Accuracy | None]:
         """Compares an artifact, run by its own runtime, picture by picture.
 
         Raises:
@@ -68,13 +70,17 @@ class Proof:
         """
         predict = runtime_predictor(artifact, exporter.name)
         found = predict(self.inputs)
-        parity = compare(self.logits, found, threshold=self.subject.threshold)
+        parity = compare(self.logits, found, threshold=self.subject.threshold, precision=precision)
         data = self.subject.data
         if self.table is None or data is None:
             return parity, None
         table = _judge(self.subject, predict, self.pictures, _PICTURES_A_CHILD, silent)
-        volumes = data.groups_are_volumes
-        return parity, accuracy(self.table, table, groups_are_volumes=volumes)
+        return parity, accuracy(
+            self.table,
+            table,
+            groups_are_volumes=data.groups_are_volumes,
+            largest_drop=GATES[precision].drop,
+        )
 
 
 def _judge(

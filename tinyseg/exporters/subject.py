@@ -209,7 +209,7 @@ def _artifact(path: Path) -> Subject:
         name=path.name,
         network_name=contents.network,
         arguments=contents.arguments,
-        in_channels=contents.input.shape[1],
+        in_channels=contents.picture_shape[1],
         task=contents.task,
         classes=contents.classes,
         preprocessing=contents.preprocessing,

@@ -1,5 +1,6 @@
 """TFLite, through litert-torch; run by LiteRT."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -7,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseg.errors import TinysegError
-from tinyseg.exporters.base import Details, Session
-from tinyseg.runs.records import Contents
+from tinyseg.exporters.base import Conversion, Details, Session
+from tinyseg.runs.records import Contents, Precision
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,6 +28,8 @@ class TFLiteExporter:
     extra: ClassVar[str | None] = "tflite"
     converts_with: ClassVar[tuple[str, ...]] = ("litert_torch", "ai_edge_litert")
     runs_with: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
+    options: ClassVar[tuple[str, ...]] = ()
     caveat: ClassVar[str] = "Seen without XNNPACK, which shows nothing of what it does."
 
     def supports(self, module: "nn.Module") -> str | None:
@@ -34,13 +37,15 @@ class TFLiteExporter:
         return None
 
     def export(
-        self, module: "nn.Module", example: "Tensor", path: Path, contents: Contents
+        self, module: "nn.Module", example: "Tensor", path: Path, conversion: Conversion
     ) -> Details:
         """Converts, then names the tensors and adds the contents to the file's metadata."""
         import litert_torch
         import torch
 
         from tinyseg.scan import scan_form
+
+        contents = conversion.contents
 
         with scan_form("g8"), torch.no_grad():
             litert_torch.convert(module, (example,)).export(str(path))
@@ -58,6 +63,21 @@ class TFLiteExporter:
             if entry.name == _KEY:
                 return Contents.model_validate_json(bytes(model.buffers[entry.buffer].data))
         raise TinysegError(f"{path} was not written by tinyseg.")
+
+    def holds(self, path: Path) -> dict[str, int]:
+        """Of the constants; numbers that say shapes and axes are not weights."""
+        from ai_edge_litert.schema_py_generated import TensorType
+
+        names = {TensorType.FLOAT32: "float32", TensorType.FLOAT16: "float16"}
+        names |= {TensorType.INT8: "int8", TensorType.INT4: "int4"}
+        model = _read(path)
+        held: Counter[str] = Counter()
+        for graph in model.subgraphs:
+            for tensor in graph.tensors:
+                data = model.buffers[tensor.buffer].data
+                if data is not None and tensor.type in names:
+                    held[names[tensor.type]] += len(data)
+        return dict(held)
 
     def session(self, path: Path, threads: int = 1) -> Session:
         """An interpreter with XNNPACK, the default."""

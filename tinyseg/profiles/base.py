@@ -17,8 +17,10 @@ class Target:
         label: what the record calls it.
         runtime: torch, onnxruntime, litert …
         precision: of its numbers.
-        input: shape of the input, (batch, channels, height, width).
+        input: shape of the input, (batch, channels, height, width) unless the file has channels
+            last.
         format: of an artifact; None for weights.
+        variant: of an artifact, what sets it apart from its format's usual file.
         network: for torch, what builds the network (``network``, ``arguments``, ``in_channels``,
             ``classes``).
     """
@@ -27,8 +29,9 @@ class Target:
     label: str
     runtime: str
     precision: str
-    input: tuple[int, int, int, int]
+    input: tuple[int, ...]
     format: str | None = None
+    variant: str = ""
     network: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

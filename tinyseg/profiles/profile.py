@@ -11,7 +11,7 @@ from tinyseg.exporters.base import load_exporter, require
 from tinyseg.exporters.subject import Subject, resolve
 from tinyseg.profiles.base import Device, Request, Target
 from tinyseg.progress import Progress, silent
-from tinyseg.runs.records import ArtifactRecord, ProfileDocument, ProfileRecord
+from tinyseg.runs.records import Manifest, ProfileDocument, ProfileRecord
 
 
 def profile(
@@ -51,7 +51,7 @@ def profile(
             doing = f"{target.runtime}, {count} thread{'s' if count > 1 else ''}"
             progress("Profiling", number, len(wanted), doing)
             record = where.measure(target, Request(count, max_seconds=max_seconds))
-            _keep(subject, record)
+            _keep(subject, target, record)
             profiles.append(record)
         progress("Profiling", len(wanted), len(wanted), "")
     return ProfileDocument(profiles=profiles)
@@ -74,7 +74,7 @@ def _targets(subject: Subject, batch: int) -> Iterator[list[Target]]:
                 f"{subject.artifact} takes one picture at a time, not {batch}.",
                 "Profile its run with --batch, which measures PyTorch alone.",
             )
-        yield [_artifact(subject.artifact, subject.manifest.artifact, subject)]
+        yield [_artifact(subject.artifact, subject.manifest)]
     elif subject.run:
         weights = _weights(subject.run.best_weights, "weights/best.safetensors", subject, batch)
         yield [weights, *(_artifacts(subject) if batch == 1 else [])]
@@ -104,25 +104,32 @@ def _weights(path: Path, label: str, subject: Subject, batch: int) -> Target:
 def _artifacts(subject: Subject) -> list[Target]:
     """Those that passed parity; a file that changed since is refused."""
     assert subject.run
-    records = [manifest.artifact for manifest in subject.run.manifests]
-    good = [record for record in records if record.parity is None or record.parity.passed]
-    paths = [subject.run.artifacts / record.path for record in good]
+    good = [manifest for manifest in subject.run.manifests if manifest.artifact.passed]
+    paths = [subject.run.artifacts / manifest.artifact.path for manifest in good]
     for path in paths:
         resolve(str(path))
-    return [_artifact(path, record, subject) for path, record in zip(paths, good, strict=True)]
+    return [_artifact(path, manifest) for path, manifest in zip(paths, good, strict=True)]
 
 
-def _artifact(path: Path, record: ArtifactRecord, subject: Subject) -> Target:
+def _artifact(path: Path, manifest: Manifest) -> Target:
+    record, shape = manifest.artifact, tuple(manifest.contents.input.shape)
     exporter = load_exporter(record.format)
     require(exporter, exporter.runs_with, f"Profiling {path.name}")
     return Target(
-        path, path.name, exporter.runtime, record.precision, subject.input_shape, record.format
+        path,
+        path.name,
+        exporter.runtime,
+        record.precision,
+        shape,
+        record.format,
+        record.variant,
     )
 
 
-def _keep(subject: Subject, record: ProfileRecord) -> None:
+def _keep(subject: Subject, target: Target, record: ProfileRecord) -> None:
     """Writes a measurement into the run's folder, if there is one."""
     if subject.run:
         batch = f"-b{record.batch}" if record.batch != 1 else ""
-        name = f"{record.device}-{record.runtime}-{record.precision}-t{record.threads}{batch}.json"
+        what = target.variant or record.precision
+        name = f"{record.device}-{record.runtime}-{what}-t{record.threads}{batch}.json"
         subject.run.write(f"profiles/{name}", ProfileDocument(profiles=[record]))

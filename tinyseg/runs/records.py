@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from tinyseg.data.preprocessing import Preprocessing
 
 Part = Literal["train", "validation", "test"]
+Precision = Literal["fp32", "fp16", "int8-weights", "int8-dynamic", "int8", "int8-full"]
 Task = Literal["segmentation", "classification"]
 
 #: What the first of several channels of logits stands for, pixel by pixel.
@@ -565,12 +566,19 @@ class Parity(Value):
     mean_abs: float
     flips: float = Field(description="share of labels that change")
     logits: float = Field(description="largest difference of a logit over the logits' range")
+    snr_db: float | None = Field(
+        default=None,
+        description="power of the network's logits over that of the difference; None where there "
+        "is no difference, and in old files",
+    )
     images: int
-    tolerance: float
+    tolerance: float | None = Field(description="of max_abs; None where the SNR alone decides")
+    least_snr_db: float | None = Field(default=None, description="None where max_abs decides")
     passed: bool
 
 
 class _Kept(Value):
+    passed: bool = Field(default=True, description="whether the drop is within the precision's")
     difference: float
     ci95: tuple[float, float] | None = Field(
         description="95 % interval of the paired difference, by bootstrap over groups"
@@ -628,11 +636,49 @@ class Explanation(Value):
     note: str
 
 
+class ExportOptions(Value):
+    """How an artifact was asked for; what a format does not know stays as it is here."""
+
+    precision: Precision = "fp32"
+    scan: Literal["portable"] | None = Field(
+        default=None, description="portable: without control flow; None for the format's own"
+    )
+    opset: int | None = Field(default=None, description="None for the format's own")
+    dynamic: bool = Field(default=False, description="batch, height and width are free")
+    layout: Literal["nchw", "nhwc"] = "nchw"
+    target: Literal["mcu"] | None = Field(default=None, description="mcu: microcontrollers")
+    aot: bool = Field(default=False, description="compiled ahead of time for this machine")
+
+    @property
+    def variant(self) -> str:
+        """What sets the file apart from the format's usual one, as its name has it."""
+        parts = (
+            self.target,
+            self.precision if self.precision != "fp32" else None,
+            self.scan,
+            f"opset{self.opset}" if self.opset else None,
+            "dynamic" if self.dynamic else None,
+            self.layout if self.layout != "nchw" else None,
+            "aot" if self.aot else None,
+        )
+        return "-".join(part for part in parts if part)
+
+
+class Calibration(Value):
+    """The pictures that ranges of activations were taken from: never test pictures."""
+
+    source: str = Field(description="the data, and the part of it")
+    images: int
+    seed: int
+    sha256: str = Field(description="of the network's inputs made of them")
+
+
 class ArtifactRecord(Value):
     """One exported file."""
 
     path: str
     format: str
+    variant: str = Field(default="", description="what sets it apart from the format's usual file")
     precision: str
     bytes: int
     nodes: int
@@ -641,8 +687,18 @@ class ArtifactRecord(Value):
     accuracy: Accuracy | None
     explanation: Explanation | None = None
 
+    @property
+    def label(self) -> str:
+        """Format and variant."""
+        return "-".join(filter(None, (self.format, self.variant)))
 
-ExportStage = Literal["convert", "run", "parity"]
+    @property
+    def passed(self) -> bool:
+        """Whether it does what its network does, as far as it was compared."""
+        return all(part is None or part.passed for part in (self.parity, self.accuracy))
+
+
+ExportStage = Literal["convert", "contents", "run", "parity", "accuracy"]
 
 
 class FailureRecord(Document):
@@ -653,12 +709,22 @@ class FailureRecord(Document):
 
     run: str | None
     format: str
+    variant: str = ""
     precision: str
     stage: ExportStage = Field(
-        description="convert: no file came of it; run: its runtime did not run the file; parity: "
-        "the file does not do what its network does"
+        description="convert: no file came of it; contents: the file does not hold the precision "
+        "that was asked for; run: its runtime did not run it; parity: it does not do what its "
+        "network does; accuracy: it scores less"
     )
     reason: str = Field(description="one sentence")
+    operator: str | None = Field(default=None, description="that the converter stopped at")
+    module: str | None = Field(default=None, description="path in the network, where known")
+
+    @property
+    def label(self) -> str:
+        """Format and variant."""
+        return "-".join(filter(None, (self.format, self.variant)))
+
     versions: dict[str, str]
     created: str
 
@@ -675,13 +741,14 @@ class ProofDocument(Document):
 
     path: str
     format: str
+    precision: Precision = Field(description="that said what passes")
     runtime: str
     run: str = Field(description="or the network, where there is no run")
     bytes: int
     sha256: str
     described: bool = Field(description="whether the manifest beside it is this file's")
     passed: bool
-    stage: ExportStage | None = Field(description="where it failed: run or parity")
+    stage: ExportStage | None = Field(description="where it failed")
     reason: str | None = Field(description="why it failed")
     parity: Parity | None
     accuracy: Accuracy | None
@@ -695,9 +762,11 @@ class Tensor(Value):
 
     name: str
     shape: list[int]
-    dtype: Literal["float32"]
-    layout: Literal["NCHW", "NC"]
+    dtype: Literal["float32", "int8"]
+    layout: Literal["NCHW", "NHWC", "NC"]
     meaning: str
+    scale: float | None = Field(default=None, description="real = scale * (integer - zero_point)")
+    zero_point: int | None = None
 
 
 class Contents(Value):
@@ -714,6 +783,13 @@ class Contents(Value):
     classes: list[str]
     threshold: float
 
+    @property
+    def picture_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the input as networks take it, (1, channels, height, width)."""
+        first, *rest = self.input.shape
+        height, width, channels = rest if self.input.layout == "NHWC" else [*rest[1:], rest[0]]
+        return (first, channels, height, width)
+
 
 class Manifest(Document):
     """The JSON beside an artifact."""
@@ -721,8 +797,13 @@ class Manifest(Document):
     artifact: ArtifactRecord
     sha256: str
     contents: Contents
+    options: ExportOptions = ExportOptions()
     scan: str
     opset: int | None
+    holds: dict[str, int] = Field(
+        default={}, description="bytes of weights by element type, read back from the file"
+    )
+    calibration: Calibration | None = None
     versions: dict[str, str]
     created: str
 

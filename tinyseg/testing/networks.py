@@ -137,7 +137,7 @@ def exports_to_onnx(name: str, **arguments: Any) -> None:
         arguments=_sized(name, arguments),
     )
     with tempfile.TemporaryDirectory() as folder:
-        export(subject, ["onnx"], out=Path(folder), check_accuracy=False)
+        export(subject, ["onnx"], out=Path(folder), evaluate=False)
 
 
 CHECKS: tuple[NetworkCheck, ...] = (
