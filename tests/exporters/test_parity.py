@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyseg.errors import TinysegError
-from tinyseg.exporters.parity import compare
+from tinyseg.exporters.parity import GATES, compare
 
 TOLERANCE = 1e-4  # of a probability, in float32
 
