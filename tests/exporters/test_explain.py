@@ -32,6 +32,11 @@ class Steps(nn.Module):
             x = torch.relu(block(x))
         return 2 * self.head(torch.relu(self.norm(x)))
 """
+# TFLite's converter folds what follows into a convolution: its own value is in no file.
+SEEN = {
+    "onnx": {"entrance", "blocks.0", "head", "(output)"},
+    "tflite": {"entrance", "norm", "(output)"},
+}
 STAGES = ["entrance", "blocks.0", "blocks.1", "norm", "head", "(output)"]
 
 
@@ -88,7 +93,7 @@ def test_a_good_file_agrees_step_by_step(exported, tmp_path, monkeypatch, suffix
     assert document.explanation is not None
     assert [stage.name for stage in document.explanation.stages] == STAGES
     agreeing = {stage.name for stage in document.explanation.stages if stage.agrees}
-    assert agreeing >= {"entrance", "blocks.0", "head", "(output)"}
+    assert agreeing >= SEEN[suffix]
     assert document.explanation.first is None
     assert document.explanation.note.startswith("Step by step, the file gives what the network")
     assert ("without XNNPACK" in document.explanation.note) == (suffix == "tflite")

@@ -12,7 +12,8 @@ from tinyseg.comparison import compare
 from tinyseg.comparison.notes import notes
 from tinyseg.errors import ChildError, ParityError, TinysegError
 from tinyseg.exporters import export, export_all, resolve
-from tinyseg.exporters.outcome import failure_of, keep_failure
+from tinyseg.exporters.base import AS_USUAL
+from tinyseg.exporters.outcome import StageError, failure_of, keep_failure
 from tinyseg.profiles import profile
 from tinyseg.runs import Run
 from tinyseg.runs.records import ExportDocument
@@ -140,8 +141,10 @@ def test_compare_shows_failures_with_their_reasons(run):
 
 def test_a_later_success_removes_the_failure(run):
     subject = resolve(str(run.path))
-    keep_failure(run.artifacts, subject, failure_of(subject, "npz-file", "convert", "It fell."))
-    keep_failure(run.artifacts, subject, failure_of(subject, "npz-crash", "run", "It crashed."))
+    fell = StageError("convert", TinysegError("It fell."))
+    crashed = StageError("run", TinysegError("It crashed."))
+    keep_failure(run.artifacts, subject, failure_of(subject, "npz-file", AS_USUAL, fell))
+    keep_failure(run.artifacts, subject, failure_of(subject, "npz-crash", AS_USUAL, crashed))
     (row,) = compare([run]).rows
     assert (row["npz-file_state"], row["npz-file_problem"]) == ("failed", "conversion: It fell.")
     export(subject, ["npz-file"], evaluate=False)

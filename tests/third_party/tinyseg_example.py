@@ -112,6 +112,41 @@ class NumpyExporter:
         return lambda images: np.einsum("oi,bihw->bohw", weight, images) + bias[:, None, None]
 
 
+class RoundingExporter(NumpyExporter):
+    """The same with weights of 8 bits, one scale for all of them, and a layout of its own."""
+
+    name: ClassVar[str] = "npz-rounded"
+    suffix: ClassVar[str] = ".rounded.npz"
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32", "int8", "int8-full")
+    options: ClassVar[tuple[str, ...]] = ("layout",)
+
+    def export(
+        self, module: nn.Module, example: Tensor, path: Path, conversion: Conversion
+    ) -> Details:
+        details = super().export(module, example, path, conversion)
+        arrays = dict(np.load(path))
+        precision, pictures = conversion.options.precision, conversion.calibration
+        if precision == "int8":
+            assert pictures is not None
+            arrays["scale"] = np.float32(np.abs(arrays["weight"]).max() / 127)
+            arrays["weight"] = np.round(arrays["weight"] / arrays["scale"]).astype(np.int8)
+            arrays["seen"] = pictures.mean((0, 2, 3))
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+        return details
+
+    def holds(self, path: Path) -> dict[str, int]:
+        weight = np.load(path)["weight"]
+        return {weight.dtype.name: weight.nbytes}
+
+    def session(self, path: Path, threads: int = 1) -> Session:
+        file = np.load(path)
+        weight = file["weight"][:, :, 0, 0] * file.get("scale", np.float32(1))
+        return lambda images: (
+            np.einsum("oi,bihw->bohw", weight, images) + file["bias"][:, None, None]
+        )
+
+
 class WrongExporter(NumpyExporter):
     """The same, but what it writes is a little wrong, or not a number."""
 
