@@ -30,7 +30,7 @@ _EXPLANATION = (
 def count(
     subject: Annotated[
         str | None,
-        typer.Argument(metavar="[SUBJECT]", help="A network's name, or a run.", show_default=False),
+        typer.Argument(metavar="SUBJECT", help="A network's name, or a run.", show_default=False),
     ] = None,
     own: From = None,
     input_shape: Annotated[

@@ -27,6 +27,7 @@ from tinyseg.errors import UsageError
 from tinyseg.runs.records import Accuracy, ArtifactRecord, ExportDocument, ExportOptions, Precision
 
 _FORMATS = ("onnx", "tflite")
+_FILES, _PROOF = "What is written", "What is proved"
 
 
 def export(
@@ -36,18 +37,27 @@ def export(
         str | None,
         typer.Option(
             "--format",
+            rich_help_panel=_FILES,
+            metavar="LIST",
             help="Formats, separated by commas: onnx, tflite.",
             show_default="onnx,tflite; with --check, as the file says",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder to write into, instead of the run's own."),
+        typer.Option(
+            "--out",
+            rich_help_panel=_FILES,
+            metavar="FOLDER",
+            help="To write into, instead of the run's own folder.",
+        ),
     ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
             "--precision",
+            rich_help_panel=_FILES,
+            metavar="LIST",
             help="fp32, fp16, int8-weights, int8-dynamic, int8, int8-full, separated by commas.",
             show_default="fp32; with --check, as the file's manifest says",
         ),
@@ -56,46 +66,72 @@ def export(
         int,
         typer.Option(
             "--calibration-images",
+            rich_help_panel=_FILES,
             min=1,
+            metavar="N",
             help="Training pictures that int8 and int8-full take ranges from.",
         ),
     ] = 64,
     opset: Annotated[
         int | None,
-        typer.Option("--opset", min=1, help="Of ONNX.", show_default="20"),
+        typer.Option(
+            "--opset",
+            rich_help_panel=_FILES,
+            min=1,
+            metavar="N",
+            help="Of ONNX.",
+            show_default="20",
+        ),
     ] = None,
     scan: Annotated[
         Literal["portable"] | None,
         typer.Option(
             "--scan",
+            rich_help_panel=_FILES,
             help="portable: without control flow, for runtimes that have none.",
             show_default="the format's own",
         ),
     ] = None,
     dynamic: Annotated[
-        bool, typer.Option("--dynamic", help="Leave batch, height and width free.")
+        bool,
+        typer.Option(
+            "--dynamic", rich_help_panel=_FILES, help="Leave batch, height and width free."
+        ),
     ] = False,
     layout: Annotated[
         Literal["nchw", "nhwc"],
-        typer.Option("--layout", help="Where the channels of input and output are."),
+        typer.Option(
+            "--layout", rich_help_panel=_FILES, help="Where the channels of input and output are."
+        ),
     ] = "nchw",
     target: Annotated[
         Literal["mcu"] | None,
-        typer.Option("--target", help="mcu: for microcontrollers.", show_default=False),
+        typer.Option(
+            "--target",
+            rich_help_panel=_FILES,
+            help="mcu: for microcontrollers.",
+            show_default=False,
+        ),
     ] = None,
     aot: Annotated[
-        bool, typer.Option("--aot", help="Compile ahead of time for this machine.")
+        bool,
+        typer.Option(
+            "--aot", rich_help_panel=_FILES, help="Compile ahead of time for this machine."
+        ),
     ] = False,
     evaluate: Annotated[
         bool,
         typer.Option(
-            "--evaluate/--no-evaluate", help="Compare scores on all test pictures of the run."
+            "--evaluate/--no-evaluate",
+            rich_help_panel=_PROOF,
+            help="Compare scores on all test pictures of the run.",
         ),
     ] = True,
     check: Annotated[
         Path | None,
         typer.Option(
             "--check",
+            rich_help_panel=_PROOF,
             metavar="FILE",
             help="Compare a file that came from anywhere with its run, and write nothing.",
             show_default=False,
@@ -105,6 +141,7 @@ def export(
         str | None,
         typer.Option(
             "--run",
+            rich_help_panel=_PROOF,
             metavar="RUN",
             help="Of --check's file.",
             show_default="the one it lies in or was made from",
@@ -113,7 +150,9 @@ def export(
     explain: Annotated[
         bool,
         typer.Option(
-            "--explain", help="Walk the network's stages: which is the first that differs?"
+            "--explain",
+            rich_help_panel=_PROOF,
+            help="Walk the network's stages: which is the first that differs?",
         ),
     ] = False,
     size: Size = None,

@@ -10,12 +10,20 @@ from tinyseg.errors import UsageError
 if TYPE_CHECKING:
     from tinyseg.exporters import Subject
 
-SubjectName = Annotated[str | None, typer.Argument(metavar="[SUBJECT]", show_default=False)]
+_PANEL = "Networks without a run"
+
+SubjectName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SUBJECT", help="A run, an exported file or a network.", show_default=False
+    ),
+]
 From = Annotated[
     str | None,
     typer.Option(
         "--from",
         metavar="MODULE:NAME",
+        rich_help_panel=_PANEL,
         help="A network of your own instead of a SUBJECT: what builds it, in this folder or "
         "installed.",
         show_default=False,
@@ -24,7 +32,10 @@ From = Annotated[
 TaskOf = Annotated[
     Literal["segmentation", "classification"] | None,
     typer.Option(
-        "--task", show_default="as the logits' shape says", help="Of --from's network; checked."
+        "--task",
+        show_default="as the logits' shape says",
+        help="Of --from's network; checked.",
+        rich_help_panel=_PANEL,
     ),
 ]
 Size = Annotated[
@@ -32,6 +43,8 @@ Size = Annotated[
     typer.Option(
         "--size",
         min=1,
+        metavar="N",
+        rich_help_panel=_PANEL,
         show_default="256, or 32 to classify",
         help="Side of a network's input; a run has its own.",
     ),
@@ -41,6 +54,8 @@ Classes = Annotated[
     typer.Option(
         "--classes",
         min=1,
+        metavar="N",
+        rich_help_panel=_PANEL,
         show_default="1, or 100 to classify",
         help="Classes of a network; a run has its own.",
     ),
@@ -50,13 +65,21 @@ InChannels = Annotated[
     typer.Option(
         "--in-channels",
         min=1,
+        metavar="N",
+        rich_help_panel=_PANEL,
         show_default="3",
         help="Channels a network takes; a run has its own.",
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", show_default="0", help="Of a network's fresh weights."),
+    typer.Option(
+        "--seed",
+        metavar="N",
+        show_default="0",
+        help="Of a network's fresh weights.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 
 
