@@ -17,7 +17,7 @@ from tinyseg.scan.sequence import scan_in_form
 
 SETS = [chosen for size in range(5) for chosen in combinations(OPTIONS, size)]
 SCAN = torch.ops.higher_order.scan
-every_form = pytest.mark.parametrize("form", ["operator", "hop2", "g8"])
+every_form = pytest.mark.parametrize("form", ["operator", "hop2", "g8", "lean"])
 
 
 @every_form

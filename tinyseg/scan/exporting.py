@@ -12,7 +12,7 @@ from torch._higher_order_ops.scan import scan as scan_operator
 from tinyseg.errors import UsageError
 from tinyseg.scan.arguments import Arguments, decays
 
-Form = Literal["eager", "operator", "hop2", "g8"]
+Form = Literal["eager", "operator", "hop2", "g8", "lean"]
 
 _STEPS = 8  # TFLite concatenates at most this many pieces at once without splitting the operator
 
@@ -34,7 +34,8 @@ def scan_form(form: Form) -> Iterator[None]:
     Args:
         form: ``eager`` computes by a backend; ``operator`` is one opaque operator, for counting;
             ``hop2`` is PyTorch's scan operator with the exponentials hoisted out, for runtimes with
-            control flow (ONNX); ``g8`` is made of portable operators alone, for TFLite.
+            control flow (ONNX); ``g8`` is made of portable operators alone, for TFLite; so is
+            ``lean``, of more operators and in less memory.
     """
     before, _current.form = _current.form, form
     try:
@@ -89,7 +90,7 @@ def portable_scan(arguments: Arguments) -> tuple[Tensor, Tensor]:
     x, A, B, C = _variable(arguments)
     delta = arguments.steps()
     batch, length, channels = x.shape
-    steps = next(k for k in range(min(_STEPS, length), 0, -1) if length % k == 0)
+    steps = _steps(length)
     chunks = (batch, length // steps, steps, channels)
     decay = decays(delta.reshape(chunks), A, arguments.discretisation)
     entering = (delta * x).reshape(*chunks, 1) * B.reshape(*chunks[:3], 1, -1)
@@ -103,6 +104,48 @@ def portable_scan(arguments: Arguments) -> tuple[Tensor, Tensor]:
     all_states = torch.cat(states, 2) + torch.cat(products, 2) * carry
     y = (all_states * C.reshape(*chunks[:3], 1, -1)).sum(-1)
     return arguments.finish(y.reshape(batch, length, channels)), all_states[:, -1, -1]
+
+
+def lean_scan(arguments: Arguments) -> tuple[Tensor, Tensor]:
+    """``lean``: as ``g8``, but no two values ever hold the states of all steps.
+
+    The first pass over the chunks' steps is for what each chunk ends with, the second, from what
+    it begins with, for the read-out of one step after another.
+
+    Returns:
+        y (batch, length, channels) and the last state (batch, channels, states).
+    """
+    x, A, B, C = _variable(arguments)
+    delta = arguments.steps()
+    batch, length, channels = x.shape
+    steps = _steps(length)
+    chunks = (batch, length // steps, steps)
+    entering = (delta * x).reshape(*chunks, channels, 1)
+    all_delta = delta.reshape(*chunks, channels).split(1, 2)
+    all_B = B.reshape(*chunks, 1, -1).split(1, 2)
+    all_decays: list[Tensor] = []
+    end = product = None
+    for now, into, step in zip(entering.split(1, 2), all_B, all_delta, strict=True):
+        decay = decays(step, A, arguments.discretisation)
+        all_decays.append(decay)
+        end = now * into if end is None else decay * end + now * into
+        product = decay if product is None else decay * product
+    assert product is not None
+    assert end is not None
+    state = _ends_before(product, end)
+    # Less the negative, or a converter would keep the products of the first pass for the second.
+    leaving = (entering * -1).split(1, 2)
+    all_C = C.reshape(*chunks, 1, -1).split(1, 2)
+    y: list[Tensor] = []
+    for now, into, out, decay in zip(leaving, all_B, all_C, all_decays, strict=True):
+        state = decay * state - now * into
+        y.append((state * out).sum(-1))
+    return arguments.finish(torch.cat(y, 2).reshape(batch, length, channels)), state[:, -1, -1]
+
+
+def _steps(length: int) -> int:
+    """How many steps a chunk has; they divide the length."""
+    return next(k for k in range(min(_STEPS, length), 0, -1) if length % k == 0)
 
 
 def _variable(arguments: Arguments) -> tuple[Tensor, Tensor, Tensor, Tensor]:

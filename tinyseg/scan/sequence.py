@@ -5,7 +5,13 @@ from torch import Tensor
 
 from tinyseg.scan.arguments import Arguments, Discretisation
 from tinyseg.scan.backends import choose
-from tinyseg.scan.exporting import current_form, hoisted_scan, is_traced, portable_scan
+from tinyseg.scan.exporting import (
+    current_form,
+    hoisted_scan,
+    is_traced,
+    lean_scan,
+    portable_scan,
+)
 from tinyseg.scan.operator import has_operator, scan_as_operator
 
 
@@ -73,6 +79,8 @@ def _in_form(arguments: Arguments, backend: str) -> tuple[Tensor, Tensor]:
             return hoisted_scan(arguments)
         case "g8":
             return portable_scan(arguments)
+        case "lean":
+            return lean_scan(arguments)
         case "eager":
             if is_traced() and has_operator(arguments, backend):
                 return scan_as_operator(arguments, backend)
