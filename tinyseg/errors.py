@@ -4,7 +4,8 @@
     ├── UsageError            2   an option or argument that cannot be meant
     ├── MissingExtraError     1   a part of tinyseg that is not installed
     ├── ChildError            1   a child process crashed, or took too long
-    └── ParityError           3   an artifact does not do what its run does
+    ├── ParityError           3   an artifact does not do what its run does
+    └── PreflightError        3   an export would not come about
 
 Anything else that escapes is a bug of tinyseg.
 """
@@ -45,6 +46,18 @@ class UsageError(TinysegError):
     exit_code = ExitCode.USAGE
 
 
+#: Where an extra has to be installed, if not beside all others.
+_WHERE = {
+    "executorch": ", in an environment without tinyseg[tflite], "
+    "whose converter takes no newer typing-extensions than 4.12",
+}
+
+
+def install_command(extra: str) -> str:
+    """What to type for an extra of tinyseg, and where."""
+    return f"pip install 'tinyseg[{extra}]'{_WHERE.get(extra, '')}"
+
+
 class MissingExtraError(TinysegError):
     """A part of tinyseg that is not installed.
 
@@ -57,7 +70,7 @@ class MissingExtraError(TinysegError):
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(
             f"{what} needs the package {package}, which is not installed.",
-            f"Install it with: pip install 'tinyseg[{extra}]'",
+            f"Install it with: {install_command(extra)}",
         )
 
 
@@ -67,5 +80,11 @@ class ChildError(TinysegError):
 
 class ParityError(TinysegError):
     """An artifact does not do what its run does."""
+
+    exit_code = ExitCode.PARITY
+
+
+class PreflightError(TinysegError):
+    """An export would not come about."""
 
     exit_code = ExitCode.PARITY

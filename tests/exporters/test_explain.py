@@ -23,20 +23,15 @@ class Steps(nn.Module):
         super().__init__()
         self.entrance = nn.Conv2d(3, 4, 3, padding=1)
         self.blocks = nn.ModuleList(nn.Conv2d(4, 4, 3, padding=1) for _ in range(2))
-        self.norm = nn.BatchNorm2d(4)  # which converters fold into what is before it
+        self.norm = nn.BatchNorm2d(4)  # which converters fold into what is around it
         self.head = nn.Conv2d(4, 1, 5, padding=2)
 
     def forward(self, x):
         x = self.entrance(x)
         for block in self.blocks:
-            x = torch.relu(block(x))
-        return 2 * self.head(torch.relu(self.norm(x)))
+            x = torch.abs(block(x))  # which no converter joins with a convolution, unlike ReLU
+        return torch.tanh(self.head(torch.abs(self.norm(x))))
 """
-# TFLite's converter folds what follows into a convolution: its own value is in no file.
-SEEN = {
-    "onnx": {"entrance", "blocks.0", "head", "(output)"},
-    "tflite": {"entrance", "norm", "(output)"},
-}
 STAGES = ["entrance", "blocks.0", "blocks.1", "norm", "head", "(output)"]
 
 
@@ -93,7 +88,7 @@ def test_a_good_file_agrees_step_by_step(exported, tmp_path, monkeypatch, suffix
     assert document.explanation is not None
     assert [stage.name for stage in document.explanation.stages] == STAGES
     agreeing = {stage.name for stage in document.explanation.stages if stage.agrees}
-    assert agreeing >= SEEN[suffix]
+    assert agreeing >= {"entrance", "blocks.0", "blocks.1", "head", "(output)"}
     assert document.explanation.first is None
     assert document.explanation.note.startswith("Step by step, the file gives what the network")
     assert ("without XNNPACK" in document.explanation.note) == (suffix == "tflite")
@@ -160,6 +155,7 @@ class Nested(nn.Module):
 
 
 def test_stages_come_in_the_order_in_which_they_run():
+    torch.manual_seed(0)
     network = Nested().eval()
     inputs = np.random.default_rng(0).normal(size=(1, 2, 4, 4)).astype(np.float32)
     outputs = stage_outputs(network, inputs)
@@ -168,5 +164,5 @@ def test_stages_come_in_the_order_in_which_they_run():
     ]  # fmt: skip
     with torch.no_grad():
         expected = network(torch.from_numpy(inputs)).numpy()
-    np.testing.assert_allclose(outputs[-1].values, expected, rtol=1e-6)
+    np.testing.assert_allclose(outputs[-1].values, expected, rtol=1e-6, atol=1e-6)
     assert not any(module._forward_hooks for module in network.modules())

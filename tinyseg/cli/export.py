@@ -23,6 +23,7 @@ from tinyseg.cli.fresh import (
     resolve_subject,
 )
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
+from tinyseg.cli.preflight import look_ahead
 from tinyseg.errors import UsageError
 from tinyseg.runs.records import Accuracy, ArtifactRecord, ExportDocument, ExportOptions, Precision
 
@@ -39,7 +40,7 @@ def export(
             "--format",
             rich_help_panel=_FILES,
             metavar="LIST",
-            help="Formats, separated by commas: onnx, tflite.",
+            help="Formats, separated by commas: onnx, tflite, openvino, pt2, executorch.",
             show_default="onnx,tflite; with --check, as the file says",
         ),
     ] = None,
@@ -113,6 +114,14 @@ def export(
             show_default=False,
         ),
     ] = None,
+    c_array: Annotated[
+        bool,
+        typer.Option(
+            "--c-array",
+            rich_help_panel=_FILES,
+            help="Also write files for microcontrollers as C++: NAME.h and NAME.cc.",
+        ),
+    ] = False,
     aot: Annotated[
         bool,
         typer.Option(
@@ -155,6 +164,13 @@ def export(
             help="Walk the network's stages: which is the first that differs?",
         ),
     ] = False,
+    preflight: Annotated[
+        bool,
+        typer.Option(
+            "--preflight",
+            help="What would fail, and in which line: nothing is converted or written.",
+        ),
+    ] = False,
     size: Size = None,
     classes: Classes = None,
     in_channels: InChannels = None,
@@ -174,11 +190,12 @@ def export(
     hinders no other; the run keeps the reason, which tinyseg compare shows.
 
     With --check FILE nothing is exported: the file is run and compared the same
-    way, wherever it came from.
+    way, wherever it came from. With --preflight nothing is either: what would
+    stop a converter is told, and the exit code is 3 if anything would.
 
     Example: tinyseg export runs/ul-vm-unet-phantom-1 --format onnx,tflite
     """
-    from tinyseg.exporters import export_all
+    from tinyseg.exporters import export_all, write_c_array
 
     names = _names("--format", formats) if formats is not None else []
     precisions = _precisions(precision) if precision is not None else []
@@ -186,6 +203,16 @@ def export(
         scan=scan, opset=opset, dynamic=dynamic, layout=layout, target=target, aot=aot
     )
     named = _named(subject, check, run, out)
+    if preflight and (check or out or explain):
+        raise UsageError(
+            "--preflight looks at a network alone, before there is a file.",
+            "Leave --check, --out and --explain out.",
+        )
+    if c_array and (check or target != "mcu" or "tflite" not in (names or _FORMATS)):
+        raise UsageError(
+            "--c-array writes files for microcontrollers as C++.",
+            "Use it with --format tflite --target mcu.",
+        )
     resolve = partial(
         resolve_subject,
         own=own,
@@ -215,6 +242,9 @@ def export(
         )
         return
     resolved = resolve(named)
+    if preflight:
+        look_ahead(resolved, names or _FORMATS, precisions or ["fp32"], options)
+        return
     with console.progress() as progress:
         outcome = export_all(
             resolved,
@@ -233,6 +263,10 @@ def export(
     good = [record for record in outcome.artifacts if record.passed]
     if good:
         console.say(f"Written to {Path(good[0].path).parent}, each with its manifest.")
+    for record in good if c_array else []:
+        if record.arena:
+            header, source = write_c_array(Path(record.path))
+            console.say(f"{source.name} and {header.name} hold it for C++.")
     outcome.require()
     console.say(f"Next: tinyseg profile {subject if resolved.run else good[0].path}")
 
@@ -274,16 +308,31 @@ def _precisions(text: str) -> list[Precision]:
 def _view(document: ExportDocument) -> RenderableType:
     """The table, if there are files, and what became of the other formats."""
     lines = [
-        Text(f"{failure.format} failed ({failure.stage}): {failure.reason}", "red")
+        Text(f"{failure.label} failed ({failure.stage}): {failure.reason}", "red")
         for failure in document.failures
         if failure.stage != "parity"
+    ]
+    lines += [
+        Text(f"{Path(record.path).name} in {runtime}: differs by up to {parity.max_abs:.1e}")
+        for record in document.artifacts
+        for runtime, parity in record.also.items()
     ]
     walks = [
         Group(Path(record.path).name, explained(record.explanation))
         for record in document.artifacts
         if record.explanation
     ]
-    return Group(*[view(document.artifacts)] * bool(document.artifacts), *lines, *walks)
+    arenas = [_arena(record) for record in document.artifacts if record.arena]
+    return Group(*[view(document.artifacts)] * bool(document.artifacts), *arenas, *lines, *walks)
+
+
+def _arena(record: ArtifactRecord) -> Text:
+    arena = record.arena
+    assert arena
+    return Text(
+        f"{Path(record.path).name}: an arena of {arena.total_bytes:,} bytes, "
+        f"{arena.activations_bytes:,} of activations and {arena.persistent_bytes:,} that last."
+    )
 
 
 def view(records: list[ArtifactRecord]) -> RenderableType:

@@ -10,11 +10,15 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 
 from tinyseg import native
+from tinyseg.errors import install_command
 from tinyseg.runs.records import DoctorDocument, Finding, FindingState
 
 #: What each optional part is for.
 EXTRAS = {
     "tflite": "Exports to TFLite",
+    "openvino": "Exports to OpenVINO",
+    "executorch": "Exports to ExecuTorch",
+    "mcu": "Exports to TFLite for microcontrollers",
     "kaggle": "Fetches data from Kaggle",
     "tiff": "Reads compressed TIFFs",
     "triton": "Scans on CUDA devices without nvcc",
@@ -152,7 +156,7 @@ def _extras() -> Iterator[Finding]:
 
 def _extra(extra: str, requirements: list[Requirement]) -> Finding:
     part, purpose = f"[{extra}]", EXTRAS.get(extra, "All it needs")
-    command = f"pip install 'tinyseg[{extra}]'"
+    command = install_command(extra)
     missing = [r.name for r in requirements if _version(r.name) is None]
     unfit = [fault for r in requirements if r.name not in missing for fault in _faults(r)]
     if unfit:

@@ -1,6 +1,7 @@
 """What an exporter is."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseg import plugins
-from tinyseg.errors import MissingExtraError
-from tinyseg.runs.records import Contents, ExportOptions, Precision
+from tinyseg.errors import MissingExtraError, TinysegError
+from tinyseg.runs.records import Arena, Contents, ExportOptions, Precision
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,11 +33,14 @@ class Conversion(NamedTuple):
         options: those that the exporter knows; the others are as by default.
         calibration: network inputs, (images, channels, height, width), for precisions that take
             ranges of activations from pictures; else None.
+        shared: folder in which an exporter may keep what a network's other files can be made from;
+            or None.
     """
 
     contents: Contents
     options: ExportOptions = AS_USUAL
     calibration: NDArray[np.float32] | None = None
+    shared: Path | None = None
 
 
 class Details(NamedTuple):
@@ -112,6 +116,20 @@ class Exporter(Protocol):
 
 
 @runtime_checkable
+class Particular(Protocol):
+    """An exporter that does not take every value of the options that it knows."""
+
+    def check_options(self, options: ExportOptions) -> None:
+        """Looks at the options before anything is done.
+
+        Raises:
+            UsageError: a value, or several together, that the format does not have.
+            TinysegError: what it needs for them is not here.
+        """
+        ...
+
+
+@runtime_checkable
 class Inspectable(Protocol):
     """An exporter whose runtime shows what happens inside a file; none has to be.
 
@@ -131,6 +149,50 @@ class Inspectable(Protocol):
         ...
 
 
+class Runtime(NamedTuple):
+    """What runs a file.
+
+    Attributes:
+        name: as figures are labelled.
+        packages: imports that running needs.
+        extra: the extra of tinyseg that brings them.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    extra: str
+
+
+@runtime_checkable
+class Targeted(Protocol):
+    """An exporter that also writes files for other runtimes than its own; none has to."""
+
+    def runtime_for(self, target: str) -> Runtime:
+        """What runs the files for a target."""
+        ...
+
+    def arena(self, path: Path) -> Arena | None:
+        """The memory that such a file's runtime plans; None of a file for the usual runtime."""
+        ...
+
+
+@runtime_checkable
+class RunsTwice(Protocol):
+    """An exporter whose files a second runtime runs too, where it is installed; none has to be.
+
+    Attributes:
+        second_runtime: its name.
+        second_runs_with: the import that it needs.
+    """
+
+    second_runtime: ClassVar[str]
+    second_runs_with: ClassVar[str]
+
+    def second_session(self, path: Path, threads: int = 1) -> Session:
+        """Loads a file into the second runtime; runs in a child process."""
+        ...
+
+
 def load_exporter(name: str) -> Exporter:
     """The exporter of a format.
 
@@ -140,12 +202,51 @@ def load_exporter(name: str) -> Exporter:
     return plugins.load("exporters", name)()
 
 
+def runtime_of(exporter: Exporter, path: Path) -> Runtime:
+    """What runs a file: the exporter's own runtime, or that of the target the file names."""
+    target = None
+    if isinstance(exporter, Targeted):
+        with suppress(TinysegError):  # of a file that says nothing about itself
+            target = exporter.contents(path).target
+    return _runtime(exporter, target)
+
+
+def require_target(exporter: Exporter, options: ExportOptions, what: str) -> None:
+    """Checks that a target's runtime is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    if options.target is None or not isinstance(exporter, Targeted):
+        return
+    require_runtime(_runtime(exporter, options.target), what)
+
+
+def _runtime(exporter: Exporter, target: str | None) -> Runtime:
+    if target and isinstance(exporter, Targeted):
+        return exporter.runtime_for(target)
+    return Runtime(exporter.runtime, exporter.runs_with, exporter.extra or exporter.name)
+
+
+def require_runtime(runtime: Runtime, what: str) -> None:
+    """Checks that what runs a file is installed, without importing it.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    _require(runtime.packages, what, runtime.extra)
+
+
 def require(exporter: Exporter, packages: tuple[str, ...], what: str) -> None:
     """Checks that packages are installed, without importing them.
 
     Raises:
         MissingExtraError: one is not.
     """
+    _require(packages, what, exporter.extra or exporter.name)
+
+
+def _require(packages: tuple[str, ...], what: str, extra: str) -> None:
     for package in packages:
         if find_spec(package) is None:
-            raise MissingExtraError(what, package, exporter.extra or exporter.name)
+            raise MissingExtraError(what, package, extra)

@@ -6,18 +6,17 @@ from pydantic import ValidationError
 
 from tinyseg import plugins
 from tinyseg.errors import ParityError, TinysegError, UsageError
-from tinyseg.exporters.base import Exporter, load_exporter, require
+from tinyseg.exporters.base import Exporter, load_exporter, require_runtime, runtime_of
+from tinyseg.exporters.companions import FAILED, companions, size
 from tinyseg.exporters.explain import explain as explain_file
 from tinyseg.exporters.manifest import tool_versions
 from tinyseg.exporters.outcome import StageError, examine, require_parity
 from tinyseg.exporters.proof import Proof
-from tinyseg.exporters.subject import Subject, manifest_path, resolve, sha256
+from tinyseg.exporters.subject import Subject, files_of, manifest_path, resolve, sha256
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import Run
 from tinyseg.runs.machine import now
 from tinyseg.runs.records import Manifest, Precision, ProofDocument
-
-_FAILED = ".failed"
 
 
 def check(
@@ -55,7 +54,11 @@ def check(
         raise TinysegError(f"There is no file '{path}'.")
     manifest = _manifest(path)
     exporter = _exporter(path, manifest, format)
-    require(exporter, exporter.runs_with, f"Checking {path.name}")
+    runtime = runtime_of(exporter, path)
+    require_runtime(runtime, f"Checking {path.name}")
+    for other in companions(exporter, path).values():
+        if not other.is_file():
+            raise TinysegError(f"There is no file '{other}', which belongs to {path.name}.")
     subject = subject or _subject(path, manifest, runs)
     asked = precision or (manifest.options.precision if manifest else "fp32")
     network = subject.network()
@@ -73,9 +76,9 @@ def check(
         path=str(path),
         format=exporter.name,
         precision=asked,
-        runtime=exporter.runtime,
+        runtime=runtime.name,
         run=subject.run.name if subject.run else subject.network_name,
-        bytes=path.stat().st_size,
+        bytes=size(exporter, path),
         sha256=sha256(path),
         described=manifest is not None,
         passed=stage is None,
@@ -103,13 +106,15 @@ def _manifest(path: Path) -> Manifest | None:
         manifest = Manifest.model_validate_json(manifest_path(path).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
-    return manifest if manifest.sha256 == sha256(path) else None
+    files = files_of(path, manifest)
+    same = all(file.is_file() and sha256(file) == digest for file, digest in files.items())
+    return manifest if same else None
 
 
 def _exporter(path: Path, manifest: Manifest | None, format: str | None) -> Exporter:
     if format or manifest:
         return load_exporter(format or (manifest.artifact.format if manifest else ""))
-    name = path.name.removesuffix(_FAILED)
+    name = path.name.removesuffix(FAILED)
     known: list[Exporter] = []
     for each in plugins.names("exporters"):
         try:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tinyseg.errors import ChildError, TinysegError
 from tinyseg.exporters.asked import require_formats, wanted_of
-from tinyseg.exporters.base import AS_USUAL, Conversion, Exporter
+from tinyseg.exporters.base import AS_USUAL, Conversion, Exporter, Targeted
+from tinyseg.exporters.companions import FAILED, companion, companions, size
 from tinyseg.exporters.convert import convert
 from tinyseg.exporters.explain import explain as explain_file
 from tinyseg.exporters.manifest import contents_of, manifest_of
@@ -28,6 +29,7 @@ from tinyseg.exporters.outcome import (
 )
 from tinyseg.exporters.pictures import calibration_of
 from tinyseg.exporters.proof import Proof
+from tinyseg.exporters.second import second_parity
 from tinyseg.exporters.subject import Subject, manifest_path, resolve
 from tinyseg.progress import Progress, silent
 from tinyseg.runs import whole_file, write_text
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 
 CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full")
 CALIBRATION_IMAGES = 64
-_FAILED = ".failed"
 
 
 def export(
@@ -127,10 +128,12 @@ def export_all(
     if any(each.precision in CALIBRATED for _, each in wanted):
         drawn = calibration_of(subject, calibration_images, progress)
     outcome = Outcome()
-    for number, (exporter, each) in enumerate(wanted):
-        progress("Exporting", number, len(wanted), f"{exporter.name} {each.variant}".strip())
-        job = _Job(subject, exporter, each, drawn if each.precision in CALIBRATED else None)
-        _add(outcome, job, folder, proof, network if explain else None)
+    with tempfile.TemporaryDirectory(prefix="tinyseg-") as shared:
+        for number, (exporter, each) in enumerate(wanted):
+            progress("Exporting", number, len(wanted), f"{exporter.name} {each.variant}".strip())
+            pictures = drawn if each.precision in CALIBRATED else None
+            job = _Job(subject, exporter, each, pictures, Path(shared))
+            _add(outcome, job, folder, proof, network if explain else None)
     progress("Exporting", len(wanted), len(wanted), "")
     return outcome
 
@@ -143,6 +146,7 @@ class _Job:
     exporter: Exporter
     options: ExportOptions
     drawn: tuple[NDArray[np.float32], Calibration] | None
+    shared: Path
 
     @property
     def label(self) -> str:
@@ -156,7 +160,8 @@ class _Job:
     @property
     def conversion(self) -> Conversion:
         inputs = self.drawn[0] if self.drawn else None
-        return Conversion(contents_of(self.subject, self.options), self.options, inputs)
+        contents = contents_of(self.subject, self.options)
+        return Conversion(contents, self.options, inputs, self.shared)
 
 
 def _add(
@@ -168,7 +173,7 @@ def _add(
     try:
         record = _export_one(job, folder, proof, explained)
         outcome.artifacts.append(record)
-        require_parity(Path(record.path).name, record.parity, record.accuracy)
+        require_parity(Path(record.path).name, record.parity, record.accuracy, record.also)
     except StageError as failed:
         failure = failure_of(subject, job.exporter.name, job.options, failed)
         outcome.failures.append(failure)
@@ -204,30 +209,35 @@ def _export_one(
             format=exporter.name,
             variant=job.options.variant,
             precision=precision,
-            bytes=path.stat().st_size,
+            bytes=size(exporter, path),
             nodes=details.nodes,
             seconds=seconds,
             parity=parity,
             accuracy=accuracy,
+            also=second_parity(proof, path, exporter, precision),
             explanation=explain_file(proof, explained, path, exporter) if explained else None,
+            arena=exporter.arena(path) if isinstance(exporter, Targeted) else None,
         )
         if not record.passed:
-            record = record.model_copy(update={"path": f"{name}{_FAILED}"})
+            record = record.model_copy(update={"path": f"{name}{FAILED}"})
         final, calibration = folder / record.path, job.drawn[1] if job.drawn else None
         manifest = manifest_of(path, record, exporter, details, job.options, calibration)
         _settle(path, final, manifest)
     if record.passed:
-        _remove(folder / f"{name}{_FAILED}")
+        _remove(folder / f"{name}{FAILED}", exporter)
     return record.model_copy(update={"path": str(final)})
 
 
 def _settle(path: Path, final: Path, manifest: Manifest) -> None:
     """Puts an artifact and its manifest in place, each whole, the old ones replaced."""
+    for ending in manifest.beside:
+        with whole_file(companion(final, ending)) as temporary:
+            companion(path, ending).replace(temporary)
     with whole_file(final) as temporary:
         path.replace(temporary)
     write_text(manifest_path(final), manifest.to_json())
 
 
-def _remove(artifact: Path) -> None:
-    artifact.unlink(missing_ok=True)
-    manifest_path(artifact).unlink(missing_ok=True)
+def _remove(artifact: Path, exporter: Exporter) -> None:
+    for path in (artifact, *companions(exporter, artifact).values(), manifest_path(artifact)):
+        path.unlink(missing_ok=True)

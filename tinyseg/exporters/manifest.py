@@ -4,6 +4,7 @@ from pathlib import Path
 
 import tinyseg
 from tinyseg.exporters.base import Details, Exporter
+from tinyseg.exporters.companions import companions
 from tinyseg.exporters.subject import Subject, sha256
 from tinyseg.runs.machine import now, versions
 from tinyseg.runs.records import (
@@ -24,6 +25,11 @@ _PACKAGES = (
     "onnxruntime",
     "litert-torch",
     "ai-edge-litert",
+    "ai-edge-quantizer",
+    "tensorflow",
+    "tflite-micro",
+    "openvino",
+    "executorch",
 )
 
 
@@ -55,6 +61,7 @@ def contents_of(subject: Subject, options: ExportOptions) -> Contents:
         preprocessing=subject.preprocessing,
         classes=list(subject.classes),
         threshold=subject.threshold,
+        target=options.target,
     )
 
 
@@ -74,6 +81,7 @@ def manifest_of(
     return Manifest(
         artifact=record,
         sha256=sha256(path),
+        beside={end: sha256(file) for end, file in companions(exporter, path).items()},
         contents=exporter.contents(path),
         options=options,
         scan=details.scan,

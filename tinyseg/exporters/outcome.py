@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tinyseg.errors import ChildError, ParityError, TinysegError
 from tinyseg.exporters.base import Exporter
+from tinyseg.exporters.convert import ConversionError
 from tinyseg.exporters.manifest import tool_versions
+from tinyseg.exporters.places import Place
 from tinyseg.exporters.proof import Proof
 from tinyseg.exporters.subject import Subject
 from tinyseg.runs import write_text
@@ -96,6 +98,8 @@ def failure_of(
     subject: Subject, format: str, options: ExportOptions, failed: StageError
 ) -> FailureRecord:
     """The record of a failure that happened now."""
+    error = failed.error
+    place = error.place if isinstance(error, ConversionError) else Place()
     return FailureRecord(
         run=subject.run.name if subject.run else None,
         format=format,
@@ -103,6 +107,9 @@ def failure_of(
         precision=options.precision,
         stage=failed.stage,
         reason=failed.reason,
+        operator=place.operator,
+        module=place.module,
+        source=place.source,
         versions=tool_versions(),
         created=now(),
     )
@@ -127,11 +134,20 @@ def require_precision(name: str, precision: Precision, holds: Mapping[str, int])
         raise StageError("contents", ParityError(f"{name}: {reason}", "Do not ship it."), reason)
 
 
-def require_parity(name: str, parity: Parity | None, accuracy: Accuracy | None = None) -> None:
+def require_parity(
+    name: str,
+    parity: Parity | None,
+    accuracy: Accuracy | None = None,
+    also: Mapping[str, Parity] | None = None,
+) -> None:
     """Raises a `StageError` if a file failed parity, or scores less than its precision may."""
     if parity and not parity.passed:
         reason = _difference(parity)
         raise StageError("parity", _not_passed(f"{name} failed parity: {reason}"), reason)
+    for runtime, second in (also or {}).items():
+        if not second.passed:
+            reason = f"in {runtime}, {_difference(second)}"
+            raise StageError("parity", _not_passed(f"{name} failed parity: {reason}"), reason)
     if accuracy and not accuracy.passed:
         of_artifact, of_run = accuracy.scores
         reason = f"it scores {of_artifact:.4f}, its run {of_run:.4f}."

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyseg.children import serve
-from tinyseg.exporters.base import load_exporter
+from tinyseg.exporters.base import RunsTwice, load_exporter
 
 
 def main() -> None:
@@ -17,7 +17,11 @@ def main() -> None:
     """
     request = json.load(sys.stdin)
     exporter = load_exporter(request["format"])
-    run = exporter.session(Path(request["artifact"]), request["threads"])
+    session = exporter.session
+    if request["second"]:
+        assert isinstance(exporter, RunsTwice)
+        session = exporter.second_session
+    run = session(Path(request["artifact"]), request["threads"])
     inputs = np.load(request["inputs"], mmap_mode="r")
     outputs = [run(np.ascontiguousarray(inputs[n : n + 1])) for n in range(len(inputs))]
     np.save(request["outputs"], np.concatenate(outputs))

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tinyseg import plugins
 from tinyseg.data.preprocessing import Preprocessing
 from tinyseg.errors import TinysegError, UsageError
+from tinyseg.exporters.companions import companion
 from tinyseg.runs import Run
 from tinyseg.runs.records import DataUsed, Manifest, Task
 
@@ -180,6 +181,12 @@ def manifest_path(artifact: Path) -> Path:
     return artifact.with_name(artifact.name + ".json")
 
 
+def files_of(artifact: Path, manifest: Manifest) -> dict[Path, str]:
+    """The files that a manifest describes and their SHA-256, the artifact first."""
+    beside = manifest.beside.items()
+    return {artifact: manifest.sha256} | {companion(artifact, end): sha for end, sha in beside}
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
@@ -232,11 +239,14 @@ def _read_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         problem = error.errors()[0]["msg"]
         raise TinysegError(f"{beside} is not a manifest that tinyseg reads: {problem}.") from None
-    if manifest.sha256 != sha256(path):
-        raise TinysegError(
-            f"{path} is not the file that its manifest describes: the SHA-256 differs.",
-            "Export it again.",
-        )
+    for file, digest in files_of(path, manifest).items():
+        if not file.is_file():
+            raise TinysegError(f"{file}, which belongs to {path}, is missing.", "Bring it along.")
+        if digest != sha256(file):
+            raise TinysegError(
+                f"{file} is not the file that its manifest describes: the SHA-256 differs.",
+                "Export it again.",
+            )
     return manifest
 
 

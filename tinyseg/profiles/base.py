@@ -23,6 +23,7 @@ class Target:
         variant: of an artifact, what sets it apart from its format's usual file.
         network: for torch, what builds the network (``network``, ``arguments``, ``in_channels``,
             ``classes``).
+        bytes: of an artifact, with the files that belong to it; None for weights.
     """
 
     file: Path
@@ -33,6 +34,7 @@ class Target:
     format: str | None = None
     variant: str = ""
     network: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)

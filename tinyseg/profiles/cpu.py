@@ -77,7 +77,7 @@ def _record(
         cold_start_ms=answer["cold_start_ms"],
         throughput=target.input[0] * 1e3 / times.p50,
         memory=Memory(
-            artifact_bytes=target.file.stat().st_size,
+            artifact_bytes=target.bytes or target.file.stat().st_size,
             arena_bytes=None,
             baseline_bytes=baseline,
             peak_bytes=peak,

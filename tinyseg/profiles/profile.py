@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinyseg import plugins
 from tinyseg.errors import TinysegError, UsageError
-from tinyseg.exporters.base import load_exporter, require
+from tinyseg.exporters.base import load_exporter, require_runtime, runtime_of
 from tinyseg.exporters.subject import Subject, resolve
 from tinyseg.profiles.base import Device, Request, Target
 from tinyseg.progress import Progress, silent
@@ -112,17 +112,21 @@ def _artifacts(subject: Subject) -> list[Target]:
 
 
 def _artifact(path: Path, manifest: Manifest) -> Target:
-    record, shape = manifest.artifact, tuple(manifest.contents.input.shape)
+    record, contents = manifest.artifact, manifest.contents
     exporter = load_exporter(record.format)
-    require(exporter, exporter.runs_with, f"Profiling {path.name}")
+    # Files for a target are run through their exporter's session, which takes pictures as networks.
+    shape = contents.picture_shape if contents.target else tuple(contents.input.shape)
+    runtime = runtime_of(exporter, path)
+    require_runtime(runtime, f"Profiling {path.name}")
     return Target(
         path,
         path.name,
-        exporter.runtime,
+        runtime.name,
         record.precision,
         shape,
         record.format,
         record.variant,
+        bytes=record.bytes,
     )
 
 

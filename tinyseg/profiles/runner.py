@@ -105,17 +105,26 @@ def _litert(request: dict[str, Any], images: Any) -> tuple[Callable[[], Infer], 
     def load() -> Infer:
         interpreter = Interpreter(model_path=request["file"], num_threads=request["threads"])
         interpreter.allocate_tensors()
-        source = interpreter.get_input_details()[0]["index"]
+        source: Any = interpreter.get_input_details()[0]
         target = interpreter.get_output_details()[0]["index"]
+        given = _quantised(images, source["dtype"], *source["quantization"])
 
         def infer() -> Any:
-            interpreter.set_tensor(source, images)
+            interpreter.set_tensor(source["index"], given)
             interpreter.invoke()
             return interpreter.get_tensor(target)
 
         return infer
 
     return load, version("ai-edge-litert")
+
+
+def _quantised(images: Any, dtype: Any, scale: float, zero_point: int) -> Any:
+    """Images as the input of a file takes them, whole numbers or float32."""
+    if dtype is np.float32:
+        return images
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(images / scale) + zero_point, limits.min, limits.max).astype(dtype)
 
 
 def _torch(request: dict[str, Any], images: Any) -> tuple[Callable[[], Infer], str]:
@@ -150,8 +159,9 @@ def _torch(request: dict[str, Any], images: Any) -> tuple[Callable[[], Infer], s
 
 
 def _session(request: dict[str, Any], images: Any) -> tuple[Callable[[], Infer], str]:
-    """The runtime of somebody else's exporter."""
+    """The runtime of any other exporter."""
     from importlib import import_module
+    from importlib.metadata import PackageNotFoundError, version
     from pathlib import Path
 
     from tinyseg.exporters.base import load_exporter
@@ -163,7 +173,15 @@ def _session(request: dict[str, Any], images: Any) -> tuple[Callable[[], Infer],
         run = exporter.session(Path(request["file"]), request["threads"])
         return lambda: run(images)
 
-    return load, getattr(packages[0], "__version__", "unknown") if packages else "built in"
+    if not packages:
+        return load, "built in"
+    number = getattr(packages[0], "__version__", None)
+    if number is None:
+        try:
+            number = version(packages[0].__name__)
+        except PackageNotFoundError:
+            number = "unknown"
+    return load, number
 
 
 _RUNTIMES = {"torch": _torch, "onnxruntime": _onnxruntime, "litert": _litert}

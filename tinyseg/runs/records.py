@@ -673,6 +673,18 @@ class Calibration(Value):
     sha256: str = Field(description="of the network's inputs made of them")
 
 
+class Arena(Value):
+    """Working memory that TensorFlow Lite for Microcontrollers plans for a file.
+
+    As its interpreter counts on a machine of 64 bits; where pointers have 32, the persistent part
+    is smaller.
+    """
+
+    activations_bytes: int = Field(description="values of one inference, which share their places")
+    persistent_bytes: int = Field(description="what the runtime keeps about tensors and operators")
+    total_bytes: int
+
+
 class ArtifactRecord(Value):
     """One exported file."""
 
@@ -685,7 +697,11 @@ class ArtifactRecord(Value):
     seconds: float
     parity: Parity | None
     accuracy: Accuracy | None
+    also: dict[str, Parity] = Field(
+        default={}, description="parity in the format's second runtime, where that is installed"
+    )
     explanation: Explanation | None = None
+    arena: Arena | None = Field(default=None, description="of files for microcontrollers")
 
     @property
     def label(self) -> str:
@@ -695,7 +711,8 @@ class ArtifactRecord(Value):
     @property
     def passed(self) -> bool:
         """Whether it does what its network does, as far as it was compared."""
-        return all(part is None or part.passed for part in (self.parity, self.accuracy))
+        parts = (self.parity, self.accuracy, *self.also.values())
+        return all(part is None or part.passed for part in parts)
 
 
 ExportStage = Literal["convert", "contents", "run", "parity", "accuracy"]
@@ -719,6 +736,7 @@ class FailureRecord(Document):
     reason: str = Field(description="one sentence")
     operator: str | None = Field(default=None, description="that the converter stopped at")
     module: str | None = Field(default=None, description="path in the network, where known")
+    source: str | None = Field(default=None, description="file and line of it, where known")
 
     @property
     def label(self) -> str:
@@ -734,6 +752,69 @@ class ExportDocument(Document):
 
     artifacts: list[ArtifactRecord] = Field(description="those that failed parity included")
     failures: list[FailureRecord] = Field(default=[], description="of all stages, parity too")
+
+
+class Foreseen(Value):
+    """Something that would stop a conversion."""
+
+    kind: Literal["unsupported", "unrolled", "traced", "operator"] = Field(
+        description="unsupported: the exporter refuses the network; unrolled: a loop would be "
+        "written out; traced: PyTorch cannot follow what it does; operator: the format has none "
+        "for it"
+    )
+    reason: str
+    operator: str | None = Field(default=None, description="PyTorch's name, after decompositions")
+    module: str | None = Field(default=None, description="path in the network, where known")
+    source: str | None = Field(default=None, description="file and line of it, where known")
+    calls: int = Field(default=1, description="how often the same thing is met there")
+
+
+class FormatForeseen(Value):
+    """What would become of one format."""
+
+    format: str
+    passed: bool = Field(description="nothing stands in its way, as far as can be known before")
+    operators: int | None = Field(
+        description="of PyTorch, in one inference, a selective scan being one; None where they "
+        "cannot be counted"
+    )
+    problems: list[Foreseen]
+
+
+class PreflightDocument(Document):
+    """``tinyseg export --preflight --json``: what would fail, before anything is converted."""
+
+    subject: str
+    formats: list[FormatForeseen]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing stands in the way of any format."""
+        return all(each.passed for each in self.formats)
+
+
+class MatrixCell(Value):
+    """One network in one format and precision, as ``docs/export_matrix.py`` tried it."""
+
+    network: str
+    format: str
+    precision: Precision
+    passed: bool
+    size: int = Field(description="side of its pictures")
+    nodes: int | None = Field(description="None, as what follows, where no file came of it")
+    bytes: int | None
+    seconds: float | None
+    max_abs: float | None
+    snr_db: float | None
+    stage: ExportStage | None = Field(description="where it failed; None of a refusal too")
+    reason: str | None = Field(description="why it failed")
+
+
+class MatrixDocument(Document):
+    """``docs/export-matrix.json``: every network in every format and precision that was tried."""
+
+    cells: list[MatrixCell] = []
+    versions: dict[str, str] = {}
 
 
 class ProofDocument(Document):
@@ -782,6 +863,9 @@ class Contents(Value):
     preprocessing: Preprocessing
     classes: list[str]
     threshold: float
+    target: Literal["mcu"] | None = Field(
+        default=None, description="mcu: to be run by TensorFlow Lite for Microcontrollers"
+    )
 
     @property
     def picture_shape(self) -> tuple[int, int, int, int]:
@@ -796,6 +880,9 @@ class Manifest(Document):
 
     artifact: ArtifactRecord
     sha256: str
+    beside: dict[str, str] = Field(
+        default={}, description="SHA-256 of the files that belong to it, by their ending"
+    )
     contents: Contents
     options: ExportOptions = ExportOptions()
     scan: str
