@@ -1,23 +1,37 @@
 """ONNX, through PyTorch's exporter; run by ONNX Runtime."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseg.errors import TinysegError
+from tinyseg.errors import TinysegError, UsageError
 from tinyseg.exporters.base import Conversion, Details, Session
-from tinyseg.exporters.onnx_norms import group_norm, instance_norm
-from tinyseg.runs.records import Contents, Precision
+from tinyseg.exporters.onnx_free_sides import (
+    free_example,
+    free_shapes,
+    name_free_sides,
+    refusal,
+    require_any_size,
+    require_free,
+)
+from tinyseg.exporters.onnx_graphs import count_nodes, held, opset_of, strip
+from tinyseg.exporters.onnx_precision import in_precision
+from tinyseg.exporters.onnx_scans import drop_unread
+from tinyseg.exporters.onnx_translations import translations
+from tinyseg.runs.records import Contents, ExportOptions, Precision
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto
-    from torch import Tensor, nn
+    from onnx import ModelProto
+    from torch import Tensor, fx, nn
+    from torch.export import ExportedProgram
 
-_OPSET = 20  # the newest that PyTorch 2.13 writes and ONNX Runtime runs; asked for and read back
+    from tinyseg.scan import Form
+
+_OPSET = 20
+_OPSETS = range(18, 26)  # PyTorch 2.13 stamps files of any other with 18, whatever they hold
 _KEY = "tinyseg"
 
 
@@ -30,48 +44,57 @@ class OnnxExporter:
     extra: ClassVar[str | None] = None
     converts_with: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxslim")
     runs_with: ClassVar[tuple[str, ...]] = ("onnxruntime",)
-    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
-    options: ClassVar[tuple[str, ...]] = ()
+    precisions: ClassVar[tuple[Precision, ...]] = get_args(Precision)
+    options: ClassVar[tuple[str, ...]] = ("scan", "opset", "dynamic")
     caveat: ClassVar[str] = ""
+    also_strict: ClassVar[bool] = True
 
     def supports(self, module: "nn.Module") -> str | None:
         """Every network is tried."""
         return None
 
+    def check_options(self, options: ExportOptions) -> None:
+        """See `tinyseg.exporters.base.Particular`."""
+        if options.opset and options.opset not in _OPSETS:
+            raise UsageError(
+                f"ONNX is written in opsets {_OPSETS[0]} to {_OPSETS[-1]}, not {options.opset}.",
+                "Choose one of them.",
+            )
+        if options.scan == "portable" and options.dynamic:
+            raise UsageError(
+                "--scan portable is written for one length of a scan, which --dynamic leaves open.",
+                "Leave out one of them.",
+            )
+
+    def scan_form(self, options: ExportOptions) -> "Form":
+        """A loop of two operators, or none."""
+        return "g8" if options.scan == "portable" else "hop2"
+
     def export(
         self, module: "nn.Module", example: "Tensor", path: Path, conversion: Conversion
     ) -> Details:
-        """Exports, simplifies, strips what no runtime reads, and checks the file."""
+        """Exports, simplifies, strips what no runtime reads, rounds, and checks the file.
+
+        Raises:
+            UsageError: an opset that there is not.
+            TinysegError: sides that cannot be left free; another opset than was asked for.
+        """
         import onnx
-        import onnxslim
-        import torch
 
-        from tinyseg.scan import scan_form
-
-        contents = conversion.contents
-
-        with scan_form("hop2"), torch.no_grad():
-            program = torch.onnx.export(
-                module,
-                (example,),
-                dynamo=True,
-                opset_version=_OPSET,
-                input_names=[contents.input.name],
-                output_names=[contents.output.name],
-                custom_translation_table={
-                    torch.ops.aten.group_norm.default: group_norm,
-                    torch.ops.aten.instance_norm.default: instance_norm,
-                },
-                verbose=False,
-            )
-        assert program is not None
-        model: Any = onnxslim.slim(program.model_proto)
-        for graph in _graphs(model.graph):
-            _strip(graph)
+        contents, options = conversion.contents, conversion.options
+        self.check_options(options)
+        form = self.scan_form(options)
+        model = _exported(module, example, conversion, form)
+        strip(model.graph)
+        if options.dynamic:
+            require_free(module, example, _running(model.SerializeToString()), contents)
+        model = in_precision(model, options.precision, conversion.calibration)
         onnx.helper.set_model_props(model, {_KEY: contents.model_dump_json()})
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, path)
-        return Details(_count(model.graph), _opset(model), "hop2")
+        written = onnx.load(path)
+        _require_opset(written, options.opset or _OPSET)
+        return Details(count_nodes(written.graph), opset_of(written), form)
 
     def contents(self, path: Path) -> Contents:
         """Reads the file's ``metadata_props``."""
@@ -87,23 +110,20 @@ class OnnxExporter:
         """Of the initializers, those inside control flow included."""
         import onnx
 
-        model = onnx.load(path, load_external_data=False)
-        held: Counter[str] = Counter()
-        for graph in _graphs(model.graph):
-            for tensor in graph.initializer:
-                array = onnx.numpy_helper.to_array(tensor)
-                held[array.dtype.name] += array.nbytes
-        return dict(held)
+        return held(onnx.load(path, load_external_data=False).graph)
+
+    def unknown_operators(
+        self, program: "ExportedProgram", options: ExportOptions
+    ) -> "Iterator[tuple[fx.Node, str]]":
+        """Those that PyTorch's exporter does not translate."""
+        from tinyseg.exporters.onnx_operators import untranslated
+
+        opset = options.opset or _OPSET
+        return untranslated(program, opset, translations(dynamic=options.dynamic))
 
     def session(self, path: Path, threads: int = 1) -> Session:
         """A session on the CPU whose threads sleep, not spin, between inferences."""
-        session = _session(str(path), threads)
-        name = session.get_inputs()[0].name
-
-        def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.asarray(session.run(None, {name: images})[0])
-
-        return run
+        return _running(str(path), threads)
 
     def values(self, path: Path, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Those of the graph itself, made outputs; the insides of control flow stay unseen."""
@@ -125,6 +145,16 @@ class OnnxExporter:
         }
 
 
+def _running(model: str | bytes, threads: int = 1) -> Session:
+    session = _session(model, threads)
+    name = session.get_inputs()[0].name
+
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(session.run(None, {name: images})[0])
+
+    return run
+
+
 def _session(model: str | bytes, threads: int) -> Any:
     import onnxruntime
 
@@ -136,33 +166,49 @@ def _session(model: str | bytes, threads: int) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _strip(graph: "GraphProto") -> None:
-    """Removes doc strings and node metadata: two thirds of the file, read by no runtime."""
-    values = (*graph.input, *graph.output, *graph.value_info)
-    for part in (graph, *graph.node, *graph.initializer, *values):
-        part.ClearField("doc_string")
-        part.ClearField("metadata_props")
+def _exported(
+    module: "nn.Module", example: "Tensor", conversion: Conversion, form: "Form"
+) -> "ModelProto":
+    """PyTorch's export, simplified, in float32."""
+    import onnxslim
+    import torch
+
+    from tinyseg.exporters.time_first import time_first
+    from tinyseg.scan import scan_form
+
+    contents, options = conversion.contents, conversion.options
+    if options.dynamic:
+        require_any_size(contents)
+    try:
+        with scan_form(form), torch.no_grad():
+            program = torch.onnx.export(
+                time_first(module) if form == "hop2" else module,
+                (free_example(example) if options.dynamic else example,),
+                dynamo=True,
+                opset_version=options.opset or _OPSET,
+                input_names=[contents.input.name],
+                output_names=[contents.output.name],
+                dynamic_shapes=free_shapes() if options.dynamic else None,
+                custom_translation_table=translations(dynamic=options.dynamic),
+                verbose=False,
+            )
+    except Exception as error:
+        if options.dynamic:
+            raise refusal(contents, error) from None
+        raise
+    assert program is not None
+    model = program.model_proto
+    _require_opset(model, options.opset or _OPSET)
+    drop_unread(model.graph)
+    if options.dynamic:
+        name_free_sides(model.graph)
+    slim: Any = onnxslim.slim(model)
+    return slim
 
 
-def _count(graph: "GraphProto") -> int:
-    return sum(len(each.node) for each in _graphs(graph))
-
-
-def _graphs(graph: "GraphProto") -> "Iterator[GraphProto]":
-    """A graph and those inside its control flow."""
-    yield graph
-    for inner in _inner_graphs(graph):
-        yield from _graphs(inner)
-
-
-def _inner_graphs(graph: "GraphProto") -> "list[GraphProto]":
-    return [
-        attribute.g
-        for node in graph.node
-        for attribute in node.attribute
-        if attribute.HasField("g")
-    ]
-
-
-def _opset(model: "ModelProto") -> int:
-    return next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+def _require_opset(model: "ModelProto", asked: int) -> None:
+    if opset_of(model) != asked:
+        raise TinysegError(
+            f"The file is stamped with opset {opset_of(model)}, where {asked} was asked for.",
+            f"Try an opset from {_OPSETS[0]} to {_OPSETS[-1]}.",
+        )

@@ -8,6 +8,8 @@ trained network's logits. Here every mean is taken over rows first, then over th
 import math
 from typing import Any
 
+_FEW = 1024  # values that lose no digits when they are summed at once
+
 
 def group_norm(
     x: Any,
@@ -34,8 +36,9 @@ def group_norm(
     batch, channels, *sides = shape
     rows_a_group = channels // num_groups * math.prod(sides[:-1])
     rows = op.Reshape(x, op.Constant(value_ints=[batch, num_groups, rows_a_group, sides[-1]]))
-    centred = op.Sub(rows, _mean(op, rows))
-    y = op.Div(centred, _deviation(op, _mean(op, op.Mul(centred, centred)), eps))
+    few = rows_a_group * sides[-1] <= _FEW
+    centred = op.Sub(rows, _mean(op, rows, few))
+    y = op.Div(centred, _deviation(op, _mean(op, op.Mul(centred, centred), few), eps))
     y = op.Reshape(y, op.Constant(value_ints=shape))
     return _scaled(op, y, len(shape), weight, bias)
 
@@ -75,7 +78,9 @@ def instance_norm(
     return _scaled(op, y, axes, weight, bias)
 
 
-def _mean(op: Any, rows: Any) -> Any:
+def _mean(op: Any, rows: Any, few: bool) -> Any:
+    if few:
+        return op.ReduceMean(rows, op.Constant(value_ints=[2, 3]), keepdims=1)
     means = op.ReduceMean(rows, op.Constant(value_ints=[3]), keepdims=1)
     return op.ReduceMean(means, op.Constant(value_ints=[2]), keepdims=1)
 
