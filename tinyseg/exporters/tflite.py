@@ -1,22 +1,27 @@
 """TFLite, through litert-torch; run by LiteRT."""
 
-from collections import Counter
+import shutil
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseg.errors import TinysegError
-from tinyseg.exporters.base import Conversion, Details, Session
-from tinyseg.runs.records import Contents, Precision
+from tinyseg.errors import TinysegError, UsageError
+from tinyseg.exporters import tflite_file, tflm
+from tinyseg.exporters.base import Conversion, Details, Runtime, Session
+from tinyseg.exporters.tflite_norms import use_own_norms
+from tinyseg.exporters.tflite_quantise import quantise
+from tinyseg.runs.records import Arena, Contents, ExportOptions, Precision
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor, fx, nn
+    from torch.export import ExportedProgram
 
-_KEY = b"tinyseg"
-_IDENTIFIER = b"TFL3"
-_ALIGNMENT = 16  # of weights within the file, as TFLite's schema demands
+    from tinyseg.scan import Form
 
 
 class TFLiteExporter:
@@ -28,9 +33,19 @@ class TFLiteExporter:
     extra: ClassVar[str | None] = "tflite"
     converts_with: ClassVar[tuple[str, ...]] = ("litert_torch", "ai_edge_litert")
     runs_with: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
-    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
-    options: ClassVar[tuple[str, ...]] = ()
+    precisions: ClassVar[tuple[Precision, ...]] = (
+        "fp32",
+        "fp16",
+        "int8-weights",
+        "int8-dynamic",
+        "int8",
+        "int8-full",
+    )
+    options: ClassVar[tuple[str, ...]] = ("layout", "target")
+    second_runtime: ClassVar[str] = "tensorflow"
+    second_runs_with: ClassVar[str] = "tensorflow"
     caveat: ClassVar[str] = "Seen without XNNPACK, which shows nothing of what it does."
+    also_strict: ClassVar[bool] = False
 
     def supports(self, module: "nn.Module") -> str | None:
         """Every network is tried."""
@@ -39,61 +54,79 @@ class TFLiteExporter:
     def export(
         self, module: "nn.Module", example: "Tensor", path: Path, conversion: Conversion
     ) -> Details:
-        """Converts, then names the tensors and adds the contents to the file's metadata."""
-        import litert_torch
-        import torch
-
-        from tinyseg.scan import scan_form
-
-        contents = conversion.contents
-
-        with scan_form("g8"), torch.no_grad():
-            litert_torch.convert(module, (example,)).export(str(path))
-        model = _read(path)
-        _name_tensors(model, contents)
-        _add_metadata(model, contents.model_dump_json().encode())
-        path.write_bytes(_pack(model))
-        nodes = sum(len(graph.operators) for graph in _read(path).subgraphs)
-        return Details(nodes, None, "g8")
+        """Converts, quantises, then adds the contents to the file's metadata."""
+        contents, precision = conversion.contents, conversion.options.precision
+        _convert_once(module, example, path, conversion)
+        model = tflite_file.read(path)
+        tflite_file.shorten_names(model)
+        tflite_file.name_ends(model, contents)
+        if precision != "fp32":
+            tflite_file.write(model, path)
+            inputs = conversion.calibration
+            if inputs is not None and contents.input.layout == "NHWC":
+                inputs = channels_last(inputs)
+            quantise(path, precision, inputs, integer_ends=conversion.options.target == "mcu")
+            model = tflite_file.read(path)
+        tflite_file.write_contents(model, contents)
+        tflite_file.write(model, path)
+        return Details(tflite_file.count_operators(model), None, _scan_form(contents))
 
     def contents(self, path: Path) -> Contents:
         """Reads the entry ``tinyseg`` of the file's metadata table."""
-        model = _read(path)
-        for entry in model.metadata or []:
-            if entry.name == _KEY:
-                return Contents.model_validate_json(bytes(model.buffers[entry.buffer].data))
-        raise TinysegError(f"{path} was not written by tinyseg.")
+        return tflite_file.read_contents(path)
 
     def holds(self, path: Path) -> dict[str, int]:
         """Of the constants; numbers that say shapes and axes are not weights."""
-        from ai_edge_litert.schema_py_generated import TensorType
+        return tflite_file.weights_held(tflite_file.read(path))
 
-        names = {TensorType.FLOAT32: "float32", TensorType.FLOAT16: "float16"}
-        names |= {TensorType.INT8: "int8", TensorType.INT4: "int4"}
-        model = _read(path)
-        held: Counter[str] = Counter()
-        for graph in model.subgraphs:
-            for tensor in graph.tensors:
-                data = model.buffers[tensor.buffer].data
-                if data is not None and tensor.type in names:
-                    held[names[tensor.type]] += len(data)
-        return dict(held)
+    def scan_form(self, options: ExportOptions) -> "Form":
+        """Portable operators: TFLite's converter knows no other scan."""
+        return "g8"
+
+    def unknown_operators(
+        self, program: "ExportedProgram", options: ExportOptions
+    ) -> "Iterator[tuple[fx.Node, str]]":
+        """Those that litert-torch does not lower."""
+        from tinyseg.exporters.tflite_operators import not_lowered
+
+        return not_lowered(program)
 
     def session(self, path: Path, threads: int = 1) -> Session:
-        """An interpreter with XNNPACK, the default."""
+        """An interpreter with XNNPACK, the default; of microcontrollers for those files."""
+        if self._is_for_mcu(path):
+            return session_of(tflm.MicroInterpreter(path), path)
         from ai_edge_litert.interpreter import Interpreter
 
-        interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        interpreter.allocate_tensors()
-        source = interpreter.get_input_details()[0]["index"]
-        target = interpreter.get_output_details()[0]["index"]
+        return session_of(Interpreter(model_path=str(path), num_threads=threads), path)
 
-        def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
-            interpreter.set_tensor(source, images)
-            interpreter.invoke()
-            return interpreter.get_tensor(target)
+    def check_options(self, options: ExportOptions) -> None:
+        """Refuses precisions for which microcontrollers have no kernels.
 
-        return run
+        Raises:
+            UsageError: it is one of them.
+        """
+        if options.target == "mcu" and options.precision not in tflm.PRECISIONS:
+            known = " and ".join(tflm.PRECISIONS)
+            raise UsageError(f"--target mcu is written in {known}, not in {options.precision}.")
+
+    def runtime_for(self, target: str) -> Runtime:
+        """TensorFlow Lite for Microcontrollers, the only target."""
+        return tflm.RUNTIME
+
+    def arena(self, path: Path) -> Arena | None:
+        """As its interpreter plans it; None of files for LiteRT."""
+        return tflm.plan(path) if self._is_for_mcu(path) else None
+
+    def _is_for_mcu(self, path: Path) -> bool:
+        with suppress(TinysegError):  # of a file that says nothing about itself
+            return self.contents(path).target == "mcu"
+        return False
+
+    def second_session(self, path: Path, threads: int = 1) -> Session:
+        """TensorFlow's own interpreter, which is older and still in many applications."""
+        tensorflow: Any = import_module("tensorflow")
+        interpreter = tensorflow.lite.Interpreter(model_path=str(path), num_threads=threads)
+        return session_of(interpreter, path)
 
     def values(self, path: Path, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Those that operators write, by LiteRT's own kernels: XNNPACK shows nothing inside."""
@@ -104,49 +137,102 @@ class TFLiteExporter:
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             experimental_preserve_all_tensors=True,
         )
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
-        interpreter.invoke()
-        graph = _read(path).subgraphs[0]
+        session_of(interpreter, path)(images)
+        graph = tflite_file.read(path).subgraphs[0]
+        details = {each["index"]: each for each in interpreter.get_tensor_details()}
         written = [index for operator in graph.operators for index in operator.outputs]
-        found = {f"{index} {graph.tensors[index].name.decode()}": index for index in written}
-        values = {name: interpreter.get_tensor(index) for name, index in found.items()}
-        return {name: value for name, value in values.items() if value.dtype == np.float32}
+        return {
+            f"{index} {graph.tensors[index].name.decode()}": _real(
+                interpreter.get_tensor(index), details[index]
+            )
+            for index in written
+            if details[index]["dtype"] in (np.float32, np.int8)
+        }
 
 
-def _read(path: Path) -> Any:
-    from ai_edge_litert.tools.flatbuffer_utils import read_model
+def session_of(interpreter: Any, path: Path) -> Session:
+    """A session of an interpreter with the TFLite API: LiteRT's, TensorFlow's.
 
-    return read_model(str(path))
+    Whatever the file takes and gives, a session takes and gives float32 with the channels second.
+    Of a file that says nothing about itself, the input's shape tells where they are.
+    """
+    try:
+        contents = tflite_file.read_contents(path)
+    except TinysegError:
+        contents = None
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        last = images.shape != tuple(source["shape"])
+        if contents:
+            last = contents.input.layout == "NHWC"
+        interpreter.set_tensor(
+            source["index"], _stored(channels_last(images) if last else images, source)
+        )
+        interpreter.invoke()
+        found = _real(interpreter.get_tensor(target["index"]), target)
+        return np.moveaxis(found, -1, 1) if last and found.ndim == 4 else found
+
+    return run
 
 
-def _name_tensors(model: Any, contents: Contents) -> None:
-    """Gives input and output the names of the contents, in the graph and in its signature."""
-    graph, signature = model.subgraphs[0], model.signatureDefs[0]
-    graph.tensors[graph.inputs[0]].name = signature.inputs[0].name = contents.input.name.encode()
-    graph.tensors[graph.outputs[0]].name = signature.outputs[0].name = contents.output.name.encode()
+def _scan_form(contents: Contents) -> Literal["g8", "lean"]:
+    return "lean" if contents.target == "mcu" else "g8"
 
 
-def _add_metadata(model: Any, data: bytes) -> None:
-    from ai_edge_litert.schema_py_generated import BufferT, MetadataT
+def _convert_once(
+    module: "nn.Module", example: "Tensor", path: Path, conversion: Conversion
+) -> None:
+    """Every precision is made from the same float32 file, which takes longest to make."""
+    contents, precision = conversion.contents, conversion.options.precision
+    kept = conversion.shared and conversion.shared / f"{conversion.options.layout}.tflite"
+    if contents.target or kept is None:  # a target's operators depend on the precision
+        _convert(module, example, path, contents, precision)
+        return
+    if not kept.exists():
+        _convert(module, example, kept, contents, precision)
+    shutil.copyfile(kept, path)
 
-    entry: Any = MetadataT()
-    buffer: Any = BufferT()
-    entry.name, entry.buffer = _KEY, len(model.buffers)
-    buffer.data = np.frombuffer(data, np.uint8)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
+
+def _convert(
+    module: "nn.Module", example: "Tensor", path: Path, contents: Contents, precision: Precision
+) -> None:
+    import litert_torch
+    import torch
+
+    from tinyseg.exporters.tflite_mcu import MicrocontrollerOperators
+    from tinyseg.scan import scan_form
+
+    if contents.input.layout == "NHWC":
+        outputs = [0] if contents.output.layout == "NHWC" else None
+        module = litert_torch.to_channel_last_io(module, args=[0], outputs=outputs)
+        example = example.permute(0, 2, 3, 1).contiguous()
+    use_own_norms()
+    operators = MicrocontrollerOperators(precision) if contents.target == "mcu" else nullcontext()
+    with scan_form(_scan_form(contents)), torch.no_grad(), operators:
+        litert_torch.convert(module.eval(), (example,)).export(str(path))
 
 
-def _pack(model: Any) -> bytes:
-    """The file's bytes; the library's own writer forgets to align the weights."""
-    import flatbuffers
+def channels_last(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Images (..., channels, height, width) as (..., height, width, channels)."""
+    return np.ascontiguousarray(np.moveaxis(images, -3, -1))
 
-    class Builder(flatbuffers.Builder):
-        def CreateNumpyVector(self, x: NDArray[Any]) -> Any:
-            self.Prep(_ALIGNMENT, x.nbytes)
-            return super().CreateNumpyVector(x)
 
-    builder = Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
-    return bytes(builder.Output())
+def _stored(real: NDArray[np.float32], details: dict[str, Any]) -> NDArray[Any]:
+    """Real numbers as a tensor of a file keeps them."""
+    if details["dtype"] is np.float32:
+        return real
+    scale, zero_point = details["quantization"]
+    limits = np.iinfo(details["dtype"])
+    return np.clip(np.rint(real / scale) + zero_point, limits.min, limits.max).astype(
+        details["dtype"]
+    )
+
+
+def _real(stored: NDArray[Any], details: dict[str, Any]) -> NDArray[np.float32]:
+    """What a tensor of a file means."""
+    scale, zero_point = details["quantization"]
+    if stored.dtype == np.float32 or not scale:
+        return stored
+    return ((stored.astype(np.float32) - zero_point) * scale).astype(np.float32)
