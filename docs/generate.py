@@ -3,7 +3,8 @@
     python docs/generate.py [--check]
 
 ``docs/commands.md`` comes from every command's help, ``docs/schemas.md`` from the classes in
-``tinyseg.runs.records``.
+``tinyseg.runs.records``, the tables of ``docs/export.md`` from the exporters and from what
+``docs/export_matrix.py`` keeps.
 """
 
 import difflib
@@ -13,6 +14,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+import export_page
 
 from tinyseg.runs import records
 
@@ -67,7 +70,8 @@ def schemas() -> str:
 def main() -> int:
     """Writes or checks the pages; 1 when one is stale."""
     stale = 0
-    for name, text in (("commands.md", commands()), ("schemas.md", schemas())):
+    made = {"commands.md": commands(), "schemas.md": schemas(), "export.md": export_page.page()}
+    for name, text in made.items():
         path = DOCS / name
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         if "--check" not in sys.argv:
