@@ -34,7 +34,7 @@ native:
 $(READY): $(NATIVE) constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,bench,tflite,triton]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,bench,mcu,openvino,tensorflow,triton]'
 	touch $(READY)
 
 clean:
