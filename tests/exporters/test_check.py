@@ -66,7 +66,7 @@ def test_a_file_in_its_run_is_found_out_about_and_nothing_is_written(run, good, 
 
 def test_a_file_from_elsewhere_needs_its_run_and_where_files_end_alike_its_format(run, good):
     path = foreign(good)
-    with pytest.raises(UsageError, match=r"several formats end like theirs.npz: npz-crash, npz-fi"):
+    with pytest.raises(UsageError, match=r"formats end like theirs.npz: npz-careless, npz-cr"):
         check(path, resolve(str(run.path)))
     with pytest.raises(TinysegError, match=r"Nothing says which run .*theirs.npz is of. Say which"):
         check(path, format="npz-file")

@@ -43,7 +43,7 @@ def test_the_table_fits_the_terminal(exported_runs, width):
         assert f" {record.nodes:,} " in line
         assert len(line) <= width
     assert "…" not in text
-    assert "Dice: mean over volumes of the test part." in text
+    assert "Dice: mean over volumes of the test part; the run's is" in text
     unscored = [each.model_copy(update={"accuracy": None}) for each in document.artifacts]
     with console.capture() as shown:
         console.print(view(unscored))
@@ -54,7 +54,7 @@ def test_the_table_fits_the_terminal(exported_runs, width):
     ("arguments", "code", "sentence"),
     [
         ((UNET, "--format", "onxn"), 2, "No exporter is called 'onxn'. Mend: Did you mean 'onnx'?"),
-        ((UNET, "--format", ","), 2, "--format , should name formats, separated by commas"),
+        ((UNET, "--format", ","), 2, "--format ',' should name one or more, separated by commas"),
         ((UNET, "--size", "32"), 2, "has its own shape and weights, so --size cannot change it"),
         ((f"{UNET}/artifacts/{UNET}.onnx",), 2, "is an exported file, which holds no network"),
         (("unet-drawn-2",), 2, "Did you mean 'unet-drawn-1'?"),

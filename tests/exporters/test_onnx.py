@@ -141,7 +141,7 @@ def test_a_wrong_stamp_is_an_error(tmp_path, monkeypatch):
     """PyTorch says nothing where it does not know an opset, and stamps another."""
     monkeypatch.setattr(exporter_module, "_OPSETS", range(18, 99))
     with pytest.raises(TinysegError, match="stamped with opset 18, where 27 was asked for"):
-        write(nn.Conv2d(3, 1, 1).eval(), tmp_path / "x.onnx", opset=27)
+        write(small(), tmp_path / "x.onnx", opset=27)
     assert not (tmp_path / "x.onnx").exists()
 
 

@@ -5,17 +5,20 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx.numpy_helper import to_array
 
 from tests.command import tinyseg
-from tests.exporters.onnx_files import contents, logits_of, pictures, small, write
+from tests.exporters.onnx_files import SHAPE, contents, logits_of, pictures, small, write
 from tinyseg.errors import TinysegError
+from tinyseg.exporters import onnx as onnx_exporter
+from tinyseg.exporters.base import Conversion
 from tinyseg.exporters.onnx import OnnxExporter
-from tinyseg.exporters.onnx_graphs import graphs, held, names_in
+from tinyseg.exporters.onnx_graphs import graphs, held, names_in, strip
 from tinyseg.exporters.onnx_precision import in_precision
 from tinyseg.exporters.onnx_weights import with_int8_weights
 from tinyseg.exporters.parity import GATES, signal_to_noise
-from tinyseg.runs.records import ExportDocument, Manifest
+from tinyseg.runs.records import ExportDocument, ExportOptions, Manifest
 
 FEWER_BITS = ("fp16", "int8-weights", "int8-dynamic", "int8", "int8-full")
 CALIBRATED = ("int8", "int8-full")
@@ -24,18 +27,25 @@ ROUNDS = ("QuantizeLinear", "DequantizeLinear")
 
 @pytest.fixture(scope="module")
 def float32(tmp_path_factory) -> Path:
+    """What the exporter rounds to 8 bits."""
     path = tmp_path_factory.mktemp("float") / "x.onnx"
-    write(small(), path)
+    asked = Conversion(contents(), ExportOptions(precision="int8"))
+    model = onnx_exporter._exported(small(), torch.rand(SHAPE), asked, "hop2")
+    strip(model.graph)
+    onnx.save(model, path)
     return path
 
 
 @pytest.fixture(scope="module")
-def rounded(float32) -> dict[str, onnx.ModelProto]:
+def rounded(float32, tmp_path_factory) -> dict[str, onnx.ModelProto]:
     """The same network in every precision."""
-    given = pictures(8)
+    half, given = tmp_path_factory.mktemp("half") / "x.onnx", pictures(8)
+    write(small(), half, precision="fp16")
     return {
-        name: in_precision(onnx.load(float32), name, given if name in CALIBRATED else None)
-        for name in FEWER_BITS
+        "fp16": onnx.load(half),
+        "int8-weights": in_precision(onnx.load(float32), "int8-weights", None),
+        "int8-dynamic": in_precision(onnx.load(float32), "int8-dynamic", None),
+        **{name: in_precision(onnx.load(float32), name, given) for name in CALIBRATED},
     }
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tinyseg.cli import console
 from tinyseg.errors import UsageError
-from tinyseg.runs.records import Explanation, Parity, Precision, ProofDocument
+from tinyseg.runs.records import Accuracy, Explanation, Precision, ProofDocument
 
 if TYPE_CHECKING:
     from tinyseg.exporters import Subject
@@ -72,18 +72,29 @@ def _lines(document: ProofDocument) -> list[tuple[str, str]]:
             ("max diff", f"{parity.max_abs:.1e} of a probability"),
             ("logits", f"{parity.logits:.1e} of their range"),
             ("flips", f"{parity.flips:.3%}"),
-            ("SNR", decibels(parity)),
+            ("SNR", "" if parity.snr_db is None else f"{parity.snr_db:.0f} dB"),
         ]
     if document.accuracy:
         of_file, of_run = document.accuracy.scores
-        named = "top-1" if document.accuracy.measure == "top1" else "Dice"
-        lines.append((named, f"{of_file:.4f}, the run's {of_run:.4f}"))
+        lines += [
+            (measure(document.accuracy), f"{of_file:.4f}, the run's {of_run:.4f}"),
+            ("", difference(document.accuracy)),
+        ]
     return lines
 
 
-def decibels(parity: Parity) -> str:
-    """Signal over noise of the logits."""
-    return "" if parity.snr_db is None else f"{parity.snr_db:.0f} dB"
+def measure(accuracy: Accuracy) -> str:
+    """What was scored."""
+    return "top-1" if accuracy.measure == "top1" else "Dice"
+
+
+def difference(accuracy: Accuracy) -> str:
+    """What an artifact gains or loses on its run's score, with the interval."""
+    said = f"{measure(accuracy)} differs from the run's by {accuracy.difference:+.4f}"
+    if accuracy.ci95 is None:
+        return said
+    low, high = accuracy.ci95
+    return f"{said}, 95 % interval {low:+.4f} to {high:+.4f}"
 
 
 def explained(explanation: Explanation) -> RenderableType:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyseg.cli import console
-from tinyseg.cli.checking import check_file, decibels, explained
+from tinyseg.cli.checking import check_file, difference, explained, measure
 from tinyseg.cli.fresh import (
     Classes,
     From,
@@ -25,7 +25,7 @@ from tinyseg.cli.fresh import (
 from tinyseg.cli.options import Json, Quiet, Runs, Set, Verbose
 from tinyseg.cli.preflight import look_ahead
 from tinyseg.errors import UsageError
-from tinyseg.runs.records import Accuracy, ArtifactRecord, ExportDocument, ExportOptions, Precision
+from tinyseg.runs.records import ArtifactRecord, ExportDocument, ExportOptions, Precision
 
 _FORMATS = ("onnx", "tflite")
 _FILES, _PROOF = "What is written", "What is proved"
@@ -317,6 +317,11 @@ def _view(document: ExportDocument) -> RenderableType:
         for record in document.artifacts
         for runtime, parity in record.also.items()
     ]
+    lines += [
+        Text(f"{Path(record.path).name}: {difference(record.accuracy)}")
+        for record in document.artifacts
+        if record.accuracy and record.accuracy.difference
+    ]
     walks = [
         Group(Path(record.path).name, explained(record.explanation))
         for record in document.artifacts
@@ -340,16 +345,19 @@ def view(records: list[ArtifactRecord]) -> RenderableType:
     table = Table(title="Artifacts", title_justify="left", caption_justify="left", box=box.SIMPLE)
     table.padding = 0
     table.add_column("file", overflow="fold")
-    measures = {record.accuracy.measure for record in records if record.accuracy}
-    named = "top-1" if measures == {"top1"} else "Dice"
-    scored = (named, "run's", "gap") if measures else ()
-    for column in ("KB", "nodes", "s", "max diff", "flips", "SNR", *scored):
+    scored = next((record.accuracy for record in records if record.accuracy), None)
+    columns = ("KB", "nodes", "s", "max diff", "flips", "dB")
+    for column in (*columns, *((measure(scored), "gap") if scored else ())):
         table.add_column(column, justify="right")
     for record in records:
         table.add_row(*_row(record))
-    if measures:
-        over = "volumes" if measures == {"per_volume"} else "images"
-        table.caption = f"{named}: mean over {over} of the test part."
+    table.caption = "dB: power of the logits over that of their difference."
+    if scored:
+        over = "volumes" if scored.measure == "per_volume" else "images"
+        table.caption += (
+            f"\n{measure(scored)}: mean over {over} of the test part; the run's is "
+            f"{scored.scores[1]:.4f}."
+        )
     return table
 
 
@@ -363,10 +371,6 @@ def _row(record: ArtifactRecord) -> list[str]:
         f"{record.seconds:.0f}",
         f"{parity.max_abs:.1e}" if parity else "",
         f"{parity.flips:.3%}" if parity else "",
-        decibels(parity) if parity else "",
-        *(_scores(accuracy) if accuracy else []),
+        "" if parity is None or parity.snr_db is None else f"{parity.snr_db:.0f}",
+        *((f"{accuracy.scores[0]:.4f}", f"{accuracy.difference:+.1e}") if accuracy else ()),
     ]
-
-
-def _scores(accuracy: Accuracy) -> list[str]:
-    return [*(f"{score:.4f}" for score in accuracy.scores), f"{accuracy.difference:+.1e}"]

@@ -203,9 +203,14 @@ def load_exporter(name: str) -> Exporter:
 
 
 def runtime_of(exporter: Exporter, path: Path) -> Runtime:
-    """What runs a file: the exporter's own runtime, or that of the target the file names."""
+    """What runs a file: the exporter's own runtime, or that of the target the file names.
+
+    Raises:
+        MissingExtraError: what reads the file is not installed.
+    """
     target = None
     if isinstance(exporter, Targeted):
+        require(exporter, exporter.runs_with, f"Reading {path.name}")
         with suppress(TinysegError):  # of a file that says nothing about itself
             target = exporter.contents(path).target
     return _runtime(exporter, target)

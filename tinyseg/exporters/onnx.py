@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _OPSET = 20
 _OPSETS = range(18, 26)  # PyTorch 2.13 stamps files of any other with 18, whatever they hold
+_FLOAT = ("fp32", "fp16")
 _KEY = "tinyseg"
 
 
@@ -179,10 +180,13 @@ def _exported(
     contents, options = conversion.contents, conversion.options
     if options.dynamic:
         require_any_size(contents)
+    # With free sides its loops are not traced, and ONNX Runtime's quantizer looks for the weights
+    # of layers as they were.
+    rewritten = form == "hop2" and not options.dynamic and options.precision in _FLOAT
     try:
         with scan_form(form), torch.no_grad():
             program = torch.onnx.export(
-                time_first(module) if form == "hop2" else module,
+                time_first(module) if rewritten else module,
                 (free_example(example) if options.dynamic else example,),
                 dynamo=True,
                 opset_version=options.opset or _OPSET,

@@ -123,9 +123,15 @@ class TFLiteExporter:
         return False
 
     def second_session(self, path: Path, threads: int = 1) -> Session:
-        """TensorFlow's own interpreter, which is older and still in many applications."""
+        """TensorFlow's own interpreter, which is older and still in many applications.
+
+        By its own kernels: its XNNPACK refuses some files in whole numbers.
+        """
         tensorflow: Any = import_module("tensorflow")
-        interpreter = tensorflow.lite.Interpreter(model_path=str(path), num_threads=threads)
+        own = tensorflow.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        interpreter = tensorflow.lite.Interpreter(
+            model_path=str(path), num_threads=threads, experimental_op_resolver_type=own
+        )
         return session_of(interpreter, path)
 
     def values(self, path: Path, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

@@ -16,10 +16,17 @@ _ALIGNMENT = 16  # of weights within the file, as TFLite's schema demands
 
 
 def read(path: Path) -> Any:
-    """A file as the schema's ``ModelT``, whose parts may be changed."""
+    """A file as the schema's ``ModelT``, whose parts may be changed.
+
+    Raises:
+        TinysegError: it is none, or not whole.
+    """
     from ai_edge_litert.tools.flatbuffer_utils import read_model
 
-    return read_model(str(path))
+    try:
+        return read_model(str(path))
+    except Exception as error:  # whatever it stumbles over in bytes that mean something else
+        raise TinysegError(f"{path} is no TFLite file, or not whole.") from error
 
 
 def write(model: Any, path: Path) -> None:

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from tinyseg.exporters.time_first_mamba import is_known
-
 _THIN = 4  # channels
 
 
@@ -17,14 +15,17 @@ def is_thin(conv: nn.Conv2d) -> bool:
 class ThinConv(nn.Module):
     """A convolution of single pixels as a product of matrices."""
 
+    weight: Tensor
+
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        self.weight, self.bias = conv.weight.flatten(1), conv.bias
+        self.register_buffer("weight", conv.weight.detach().flatten(1))
+        self.bias = conv.bias
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (batch, in_channels, height, width) to (batch, out_channels, height, width)."""
         batch, channels, height, width = x.shape
-        if is_known(batch) and batch == 1 and self.bias is not None:
+        if batch == 1 and self.bias is not None:
             flat = x.reshape(channels, height * width)
             y = torch.addmm(self.bias[:, None], self.weight, flat)
         else:

@@ -1,6 +1,6 @@
 """Layers of a network as ONNX Runtime wants them: few operators, long rows of numbers.
 
-What PyTorch computes does not change but for rounding.
+What PyTorch computes does not change but for rounding. Shapes have to be fixed.
 """
 
 import copy
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinyseg.exporters.thin_conv import ThinConv, is_thin
-from tinyseg.exporters.time_first_mamba import TimeFirstMamba, is_known
+from tinyseg.exporters.time_first_mamba import TimeFirstMamba
 from tinyseg.layers import Mamba, ParallelVisionMamba
 from tinyseg.layers.attention_bridge import ChannelAttention
 
@@ -65,7 +65,7 @@ class TimeFirstVision(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps (batch, in_channels, height, width) to (batch, out_channels, height, width)."""
         batch, channels, height, width = x.shape
-        one = is_known(batch) and batch == 1
+        one = batch == 1
         parts, length = channels // self.branches, height * width
         folded = batch * self.branches
         x = self.ppm(x).index_select(1, self.order).permute(0, 2, 3, 1)

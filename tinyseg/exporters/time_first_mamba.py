@@ -57,11 +57,12 @@ class TimeFirstMamba(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Maps (batch, length, width) to the same shape."""
         batch, length, width = tokens.shape
-        rows = _rows(length)
-        if rows is None:
-            return self.layer(tokens)
         flat = tokens.permute(2, 0, 1).reshape(width, batch * length)
-        return self.mixed(flat, batch, length, rows).reshape(width, batch, length).permute(1, 2, 0)
+        return (
+            self.mixed(flat, batch, length, _rows(length))
+            .reshape(width, batch, length)
+            .permute(1, 2, 0)
+        )
 
     def mixed(
         self, tokens: Tensor, batch: int, length: int, rows: int, residual: Tensor | None = None
@@ -81,7 +82,7 @@ class TimeFirstMamba(nn.Module):
         both = F.conv2d(both, self.taps, self.taps_bias, groups=2 * inner)
         x, gate = F.silu(both.reshape(2 * inner, batch * length)).chunk(2)
         given = torch.addmm(self.coefficients_bias, self.coefficients, x)
-        short = is_known(length) and length < _LONG
+        short = length < _LONG
         y = self._by_steps(given, batch, length) if short else self._by_rows(given, batch, rows)
         y = y.reshape(inner, batch * length)
         y = (y + self.layer.D[:, None] * x) * gate
@@ -148,13 +149,6 @@ class TimeFirstMamba(nn.Module):
         return torch.exp(product) if self.zoh else 1 + product
 
 
-def _rows(length: Any) -> int | None:
-    """Of a sequence that is no picture: a divisor near the root; None of an unknown length."""
-    if not is_known(length):
-        return None
+def _rows(length: int) -> int:
+    """Of a sequence that is no picture: a divisor near the root."""
     return next(n for n in range(int(length**0.5), 0, -1) if length % n == 0)
-
-
-def is_known(size: Any) -> bool:
-    """Whether a size is a number, and not left free by an exporter."""
-    return isinstance(size, int)

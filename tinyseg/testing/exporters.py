@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tinyseg.children import run_child
 from tinyseg.errors import ParityError, TinysegError
 from tinyseg.exporters.base import Conversion, Details, Exporter, load_exporter, require
+from tinyseg.exporters.companions import companions
 from tinyseg.exporters.convert import convert
 from tinyseg.exporters.export import CALIBRATED, export
 from tinyseg.exporters.manifest import contents_of
@@ -35,6 +36,8 @@ from tinyseg.runs.records import ExportOptions, Precision
 
 #: Called with an exporter's name; raises an `AssertionError` that says what is not kept.
 ExporterCheck = Callable[..., None]
+#: What a conversion wrote: contents by name.
+Files = Mapping[str, bytes]
 
 NETWORK, ARGUMENTS = "unet", {"base_channels": 4, "depth": 2}
 CLASSIFIER, CLASSIFIER_ARGUMENTS = "vit", {"width": 16, "depth": 1, "heads": 2}
@@ -233,17 +236,17 @@ def _file(
 ) -> Iterator[tuple[Exporter, Path, Details]]:
     """A file of the subject, as the command would have it made; one's own to do anything to."""
     exporter = load_exporter(name)
-    data, details = _converted(exporter, subject, precision)
+    files, details = _converted(exporter, subject, precision)
     with tempfile.TemporaryDirectory(prefix="tinyseg-") as folder:
-        path = Path(folder, f"file{exporter.suffix}")
-        path.write_bytes(data)
-        yield exporter, path, details
+        for file, data in files.items():
+            Path(folder, file).write_bytes(data)
+        yield exporter, Path(folder, f"file{exporter.suffix}"), details
 
 
-_kept: dict[str, tuple[bytes, Details]] = {}
+_kept: dict[str, tuple[Files, Details]] = {}
 
 
-def _converted(exporter: Exporter, subject: Subject, precision: Precision) -> tuple[bytes, Details]:
+def _converted(exporter: Exporter, subject: Subject, precision: Precision) -> tuple[Files, Details]:
     """Converts once in this process what several checks look at."""
     key = f"{exporter.name} {precision} {subject}"
     if key not in _kept:
@@ -257,7 +260,8 @@ def _converted(exporter: Exporter, subject: Subject, precision: Precision) -> tu
             path = Path(folder, f"file{exporter.suffix}")
             details = convert(subject, exporter, conversion, path)
             assert path.is_file(), f"{exporter.name} writes no file"
-            _kept[key] = path.read_bytes(), details
+            written = (path, *companions(exporter, path).values())
+            _kept[key] = {file.name: file.read_bytes() for file in written}, details
     return _kept[key]
 
 
