@@ -18,6 +18,7 @@ EXTRAS = {
     "tflite": "Exports to TFLite",
     "openvino": "Exports to OpenVINO",
     "executorch": "Exports to ExecuTorch",
+    "tensorflow": "Runs TFLite files in TensorFlow too",
     "mcu": "Exports to TFLite for microcontrollers",
     "kaggle": "Fetches data from Kaggle",
     "tiff": "Reads compressed TIFFs",

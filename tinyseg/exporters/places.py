@@ -58,7 +58,7 @@ def place_of_error(error: BaseException, network: "nn.Module") -> Place:
     nodes = [node for frame in frames if (node := _node_in(frame))]
     if nodes:
         return place_of_node(nodes[-1])
-    paths = {id(module): path for path, module in network.named_modules()}
+    paths = {id(module): path for path, module in _running(error, network).named_modules()}
     for each in chain(error):
         place = Place()
         for frame, line in _frames(each):
@@ -115,11 +115,20 @@ def _torch_folder() -> str:
     return torch.__path__[0]
 
 
+def _running(error: BaseException, network: "nn.Module") -> "nn.Module":
+    """The network, or the copy of it that an exporter rewrote."""
+    frames = (frame for each in chain(error) for frame, _ in _frames(each))
+    return next((own for each in frames if type(own := _itself(each)) is type(network)), network)
+
+
 def _path_of(frame: FrameType, paths: Mapping[int, str]) -> str | None:
     """Of the module whose method a frame runs."""
+    return paths.get(id(_itself(frame)))
+
+
+def _itself(frame: FrameType) -> object:
     code = frame.f_code
-    itself = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-    return paths.get(id(itself))
+    return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
 
 
 def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:

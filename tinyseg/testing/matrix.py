@@ -33,7 +33,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "segvit": {"width": 24, "depth": 3, "levels": (0, 1, 2), "decoder_depth": 2},
     "umamba-bot": {"channels": _U},
     "umamba-bot-pp": {"channels": _U},
-    "umamba-enc": {"channels": _U},
+    "umamba-enc": {"channels": (8, 16, 16, 32)},  # as deep as the others it loses digits of float32
     "unet": {"base_channels": 4, "depth": 3},
     "vim": {"width": 24, "depth": 2},
     "vit": {"width": 24, "depth": 2, "heads": 2, "head_width": 12, "mlp_width": 48},
