@@ -189,15 +189,20 @@ def _artifact(
 
 
 def measure(
-    found: Sequence[Contestant], subject: Subject, folder: Path, seconds: float
+    found: Sequence[Contestant],
+    subject: Subject,
+    folder: Path,
+    seconds: float,
+    *,
+    may_differ: bool = False,
 ) -> list[dict[str, Any]]:
     """Times, ratios and differences.
 
     Raises:
-        TinysegError: a contestant that computes something else, so that there is nothing to time.
+        TinysegError: a contestant computes something else, so that there is nothing to time; not
+            where they may differ.
     """
-    image = folder / "image.npy"
-    np.save(image, np.random.default_rng(0).uniform(-1, 1, subject.input_shape).astype(np.float32))
+    image = picture(subject, folder)
     with ExitStack() as stack:
         players: list[Player] = []
         for each in found:
@@ -209,7 +214,7 @@ def measure(
             for player in players
         ]
         for each, parity in zip(found, parities, strict=True):
-            if not parity.passed:
+            if not (parity.passed or may_differ):
                 raise TinysegError(
                     f"{each.name} differs from the rival by {parity.max_abs:.1e} in probabilities "
                     f"and {parity.logits:.1e} of the logits' range, so there is nothing to time."
@@ -233,6 +238,13 @@ def measure(
             }
         )
     return results
+
+
+def picture(subject: Subject, folder: Path) -> Path:
+    """A file of what all are given: one picture of noise."""
+    path = folder / "image.npy"
+    np.save(path, np.random.default_rng(0).uniform(-1, 1, subject.input_shape).astype(np.float32))
+    return path
 
 
 def rounds(players: Sequence[Player], seconds: float) -> list[list[float]]:

@@ -54,6 +54,15 @@ def test_other_layers_stay(layer):
     assert type(time_first(layer)) is Mamba
 
 
+def test_layers_made_of_these_stay():
+    class Doubling(nn.Conv2d):
+        def forward(self, input: Tensor) -> Tensor:
+            return 2 * super().forward(input)
+
+    layer, x = Doubling(3, 1, 1), torch.randn(1, 3, 4, 4)
+    torch.testing.assert_close(time_first(nn.Sequential(layer))(x), layer(x))
+
+
 def test_the_original_stays():
     network = trained(build("ul-vm-unet"))
     before = copy.deepcopy(network.state_dict())

@@ -22,13 +22,14 @@ def time_first(network: nn.Module) -> nn.Module:
 
 
 def _replaced(module: nn.Module) -> nn.Module:
+    # Types, not isinstance: a class made of one of these may compute something else.
     if _suits(module):
         return TimeFirstMamba(module)
-    if isinstance(module, ParallelVisionMamba) and _suits(module.mamba):
+    if type(module) is ParallelVisionMamba and _suits(module.mamba):
         return TimeFirstVision(module)
-    if isinstance(module, ChannelAttention):
+    if type(module) is ChannelAttention:
         return MergedAttention(module)
-    if isinstance(module, nn.Conv2d) and is_thin(module):
+    if type(module) is nn.Conv2d and is_thin(module):
         return ThinConv(module)
     for name, child in module.named_children():
         setattr(module, name, _replaced(child))
