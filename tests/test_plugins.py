@@ -14,7 +14,7 @@ def test_built_in_parts_are_entry_points():
     others = ["resnet18-seg", "resnet50-seg", "segformer", "segformer-b0", "segvit", *mamba, "unet"]
     assert plugins.names("networks") == sorted([*for_classes, *others])
     assert plugins.names("datasets") == ["cifar", "folder", "lgg", "phantom"]
-    assert plugins.names("exporters") == ["onnx", "tflite"]
+    assert plugins.names("exporters") == ["executorch", "onnx", "openvino", "pt2", "tflite"]
     assert plugins.names("devices") == ["cpu"]
 
 
@@ -52,5 +52,7 @@ def test_two_packages_with_one_name_are_an_error(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_lists_what_there_is():
-    with pytest.raises(UsageError, match=r"No exporter is called 'xyz'\. There are: onnx, tflite"):
+    with pytest.raises(
+        UsageError, match=r"No exporter is called 'xyz'\. There are: executorch, onnx"
+    ):
         plugins.load("exporters", "xyz")
