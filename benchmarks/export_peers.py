@@ -3,7 +3,7 @@
 Each way converts in a process of its own. What it writes is run beside PyTorch with mambapy and
 tinyseg's own files, as `benchmarks.export` says; one that computes something else is told with its
 difference. onnx2tf needs an environment of its own, since it wants other versions than tinyseg:
-``--onnx2tf PYTHON`` names its interpreter, and it gets the portable ONNX file of tinyseg.
+``--onnx2tf PYTHON`` names its interpreter, and it gets two of the ONNX files.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from tinyseg.runs.machine import versions
 _SECONDS, _QUICK_SECONDS = 120.0, 5.0
 _SIZE, _QUICK_SIZE = 256, 64
 _TIMEOUT_S = 1200.0
+_LONGEST = 200  # characters of a reason
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "litert-torch", "openvino")
 _OURS = ("onnx", "tflite", "openvino")
 
@@ -80,8 +81,11 @@ def main() -> None:
         ours = artifacts(subject, _OURS, folder)
         made = [_made(way, size, folder, options.patience) for way in WAYS]
         if options.onnx2tf:
-            portable = folder / f"{subject.name}-portable.onnx"
-            made.append(_by_onnx2tf(options.onnx2tf, portable, size, folder, options.patience))
+            for title, source in (
+                ("tinyseg's portable ONNX file", f"{subject.name}-portable.onnx"),
+                ("the legacy exporter's file, in chunks", "legacy-chunks.onnx"),
+            ):
+                made.append(_by_onnx2tf(options.onnx2tf, title, folder / source, options.patience))
         made = [_running(each, folder, picture(subject, folder)) for each in made]
         peers = [each for each in made if isinstance(each, Contestant)]
         seconds = options.seconds or (_QUICK_SECONDS if options.quick else _SECONDS)
@@ -113,23 +117,27 @@ def _made(way: Way, size: int, folder: Path, patience: float) -> Contestant | Fa
     say(f"Converting: {way.title}")
     start = time.perf_counter()
     try:
-        answer = run_child(way.title, "benchmarks.peer_conversion", request, timeout_s=patience)
+        answer = run_child(
+            "It",
+            "benchmarks.peer_conversion",
+            request,
+            timeout_s=patience,
+            environment={"PYTHONPATH": str(Path(__file__).parents[1])},
+        )
     except ChildError as error:
         return {"name": way.title, "reason": str(error)}
     return _contestant(way.title, way.format, path, answer["nodes"], time.perf_counter() - start)
 
 
-def _by_onnx2tf(
-    python: Path, portable: Path, size: int, folder: Path, patience: float
-) -> Contestant | Failure:
-    title, out = "onnx2tf, of the portable ONNX file", folder / "onnx2tf"
+def _by_onnx2tf(python: Path, what: str, source: Path, patience: float) -> Contestant | Failure:
+    title, out = f"onnx2tf: {what}", source.with_suffix(".onnx2tf")
     out.mkdir()
     say(f"Converting: {title}")
     # Without these pictures of its own for a comparison it would load some from the network.
     pictures = np.random.default_rng(0).random((20, 128, 128, 3)).astype(np.float32)
     np.save(out / "calibration_image_sample_data_20x128x128x3_float32.npy", pictures)
     program = "import sys; from onnx2tf import main; sys.exit(main())"
-    command = [str(python), "-c", program, "-i", str(portable.resolve()), "-o", "made"]
+    command = [str(python), "-c", program, "-i", str(source), "-o", "made"]
     start = time.perf_counter()
     try:
         done = subprocess.run(
@@ -137,16 +145,20 @@ def _by_onnx2tf(
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"name": title, "reason": str(error)}
-    written = out / "made" / f"{portable.stem}_float32.tflite"
+    written = out / "made" / f"{source.stem}_float32.tflite"
     if done.returncode or not written.exists():
-        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
-        return {"name": title, "reason": words[-1]}
+        return {"name": title, "reason": _last_error(done.stderr + done.stdout)}
     try:
         model = tflite_file.read(written)
     except TinysegError as error:
         return {"name": title, "reason": error.message}
     nodes = sum(len(graph.operators) for graph in model.subgraphs)
     return _contestant(title, "tflite", written, nodes, time.perf_counter() - start)
+
+
+def _last_error(output: str) -> str:
+    start = output.rfind("\n", 0, max(output.rfind("Error: "), 0)) + 1
+    return " ".join(output[start:].split())[:_LONGEST] or "it said nothing"
 
 
 def _running(made: Contestant | Failure, folder: Path, image: Path) -> Contestant | Failure:
