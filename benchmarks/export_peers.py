@@ -79,7 +79,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tinyseg-") as name:
         folder = Path(name)
         ours = artifacts(subject, _OURS, folder)
-        made = [_made(way, size, folder, options.patience) for way in WAYS]
+        made = [made_by(way, size, folder, options.patience) for way in WAYS]
         if options.onnx2tf:
             for title, source in (
                 ("tinyseg's portable ONNX file", f"{subject.name}-portable.onnx"),
@@ -111,7 +111,8 @@ def main() -> None:
             Console().print(f"{failure['name']} failed: {failure['reason']}", highlight=False)
 
 
-def _made(way: Way, size: int, folder: Path, patience: float) -> Contestant | Failure:
+def made_by(way: Way, size: int, folder: Path, patience: float) -> Contestant | Failure:
+    """Converts in a child process; a failure is told, not raised."""
     path = folder / f"{way.name.replace(', ', '-')}{way.suffix}"
     request = {"way": way.name, "network": NETWORK, "size": size, "path": str(path)}
     say(f"Converting: {way.title}")
