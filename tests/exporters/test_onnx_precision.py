@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx.numpy_helper import to_array
@@ -189,3 +190,29 @@ def test_the_command_proves_each_file_and_keeps_what_it_was_calibrated_with(runs
         assert (manifest.calibration is None) == (record.precision != "int8")
     assert manifest.calibration is not None
     assert manifest.calibration.source.endswith(", train")
+
+
+def test_weights_inside_control_flow_may_share_their_names():
+    model = onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 20]>
+        chosen (float[1] x) => (float[1] y) <float[1] w = {1.0}> {
+            big = Greater(x, w)
+            none = Constant<value = bool {0}>()
+            some = Or(big, none)
+            one = Squeeze(some)
+            y = If(one) <
+                then_branch = then () => (float[1] z) <float[1] w = {4.0}> { z = Add(x, w) },
+                else_branch = other () => (float[1] z) <float[1] w = {8.0}> { z = Add(x, w) }
+            >
+        }
+    """)
+    given = [np.array([each], np.float32) for each in (0.5, 2.0)]
+    assert [_run(model, each) for each in given] == [8.5, 6.0]
+    halved = in_precision(model, "fp16", None)
+    assert [_run(halved, each) for each in given] == [8.5, 6.0]
+    assert held(halved.graph) == {"float16": 6}
+
+
+def _run(model: onnx.ModelProto, x: np.ndarray) -> float:
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return float(session.run(None, {"x": x})[0][0])

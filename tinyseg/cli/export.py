@@ -346,12 +346,15 @@ def view(records: list[ArtifactRecord]) -> RenderableType:
     table.padding = 0
     table.add_column("file", overflow="fold")
     scored = next((record.accuracy for record in records if record.accuracy), None)
-    columns = ("KB", "nodes", "s", "max diff", "flips", "dB")
+    columns = ("KB", "nodes", "s", "diff", "flips", "dB")
     for column in (*columns, *((measure(scored), "gap") if scored else ())):
         table.add_column(column, justify="right")
     for record in records:
         table.add_row(*_row(record))
-    table.caption = "dB: power of the logits over that of their difference."
+    table.caption = (
+        "diff: largest difference of a probability.\n"
+        "dB: power of the logits over that of their difference."
+    )
     if scored:
         over = "volumes" if scored.measure == "per_volume" else "images"
         table.caption += (
@@ -372,5 +375,5 @@ def _row(record: ArtifactRecord) -> list[str]:
         f"{parity.max_abs:.1e}" if parity else "",
         f"{parity.flips:.3%}" if parity else "",
         "" if parity is None or parity.snr_db is None else f"{parity.snr_db:.0f}",
-        *((f"{accuracy.scores[0]:.4f}", f"{accuracy.difference:+.1e}") if accuracy else ()),
+        *((f"{accuracy.scores[0]:.4f}", f"{accuracy.difference:+.4f}") if accuracy else ()),
     ]

@@ -90,3 +90,23 @@ def names_in(graph: "GraphProto") -> set[str]:
             *(name for node in each.node for name in (*node.input, *node.output)),
         )
     }
+
+
+def name_apart(graph: "GraphProto") -> None:
+    """Gives weights inside control flow names that no other graph has; some tools need that."""
+    for number, each in enumerate(graphs(graph)):
+        if each is not graph:
+            _rename(each, {w.name: f"{w.name}@{number}" for w in each.initializer})
+
+
+def _rename(graph: "GraphProto", names: dict[str, str]) -> None:
+    for tensor in graph.initializer:
+        tensor.name = names.get(tensor.name, tensor.name)
+    for value in graph.output:
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                own = {weight.name for weight in attribute.g.initializer}
+                _rename(attribute.g, {a: b for a, b in names.items() if a not in own})

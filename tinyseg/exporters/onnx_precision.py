@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseg.errors import TinysegError
-from tinyseg.exporters.onnx_graphs import names_in, shorten
+from tinyseg.exporters.onnx_graphs import name_apart, names_in, shorten
 from tinyseg.exporters.onnx_weights import weighted, with_int8_weights
 from tinyseg.runs.records import Precision
 
@@ -64,6 +64,7 @@ def _halved(model: "ModelProto") -> "ModelProto":
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    name_apart(model.graph)
     halved = ONNXModel(convert_float_to_float16(model, keep_io_types=True))
     halved.topological_sort()  # the converter puts the cast of the input last
     return halved.model
