@@ -58,6 +58,7 @@ def test_cells_tell_what_passed_what_failed_and_what_was_not_run(export_page):
 def test_the_page_is_what_the_code_and_the_kept_matrix_say(export_page):
     text = export_page.PAGE.read_text(encoding="utf-8")
     assert text == export_page.page()
+    made = text.partition("<!-- matrix -->")[2]
     for name in plugins.names("networks"):
-        assert text.count(f"| `{name}` |") == len(plugins.names("exporters"))
-    assert "| |" not in text
+        assert made.count(f"| `{name}` |") == len(plugins.names("exporters"))
+    assert "| |" not in made
