@@ -23,6 +23,7 @@ from tinyseg import plugins
 from tinyseg.errors import MissingExtraError
 from tinyseg.exporters.base import load_exporter
 from tinyseg.exporters.manifest import tool_versions
+from tinyseg.runs.files import write_text
 from tinyseg.runs.records import MatrixCell, MatrixDocument, Precision
 from tinyseg.testing.matrix import cells
 
@@ -79,9 +80,12 @@ def _jobs(asked: argparse.Namespace) -> Iterator[Job]:
 
 
 def _keep(found: list[MatrixCell]) -> None:
-    cells = {_key(cell): cell for cell in (*read_matrix().cells, *found)}
-    whole = MatrixDocument(cells=[cells[key] for key in sorted(cells)], versions=tool_versions())
-    MATRIX.write_text(whole.to_json(), encoding="utf-8")
+    kept = read_matrix()
+    cells = {_key(cell): cell for cell in (*kept.cells, *found)}
+    # Environments that cannot be one, as ExecuTorch's and LiteRT's, each add their tools.
+    versions = {**kept.versions, **tool_versions()}
+    whole = MatrixDocument(cells=[cells[key] for key in sorted(cells)], versions=versions)
+    write_text(MATRIX, whole.to_json())
 
 
 def _key(cell: MatrixCell) -> tuple[str, str, str]:
