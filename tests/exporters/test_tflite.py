@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.exporters.small import SIDE, conversion
 from tinyseg.exporters import export, resolve, tflite_file
 from tinyseg.exporters.base import Conversion
 from tinyseg.exporters.manifest import contents_of
@@ -131,6 +132,28 @@ def test_precisions_differ_in_what_convolutions_compute_with(files):
     }
     assert float32 in inner["int8"]
     assert inner["int8-full"] == {int8}
+
+
+class Asking(nn.Module):
+    """What is asked of a picture depends on no picture, as the first queries of a decoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(3, 1, 4, stride=4)
+        self.query = nn.Parameter(torch.randn(3, 1, 4))
+        self.key = nn.Parameter(torch.randn(3, 4, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down(x) * (self.query @ self.key).sum()
+
+
+def test_products_of_what_is_known_beforehand_stay_float_where_ranges_are_dynamic(tmp_path):
+    torch.manual_seed(0)
+    network, path = Asking().eval(), tmp_path / "asking.tflite"
+    image = torch.rand(1, 3, SIDE, SIDE)
+    TFLiteExporter().export(network, image, path, conversion(precision="int8-dynamic"))
+    found = runtime_predictor(path, "tflite")(image.numpy())
+    assert np.abs(found - network(image).detach().numpy()).max() < 0.05
 
 
 def test_files_have_short_names_that_say_where_a_tensor_belongs(files):
