@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from tests.command import tinyseg
 from tests.exporters.small import conversion, small
@@ -45,6 +47,16 @@ def test_a_file_does_what_its_network_does_and_says_what_it_is(tmp_path: Path):
     assert weights <= held < weights + 400
     expected = network(images).detach().numpy()
     np.testing.assert_allclose(exporter.session(path)(images.numpy()), expected, atol=1e-5)
+
+
+@needs_executorch
+def test_operators_without_an_upper_bound_are_counted_too(tmp_path: Path):
+    torch.manual_seed(0)
+    network, image = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), torch.randn(1, 3, 8, 8)
+    path, exporter = tmp_path / "relu.pte", ExecuTorchExporter()
+    assert exporter.export(network, image, path, conversion()).nodes > 0
+    expected = network(image).detach().numpy()
+    np.testing.assert_allclose(exporter.session(path)(image.numpy()), expected, atol=1e-5)
 
 
 @needs_executorch

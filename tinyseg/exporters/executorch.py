@@ -5,6 +5,7 @@
 
 import json
 import logging
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -171,7 +172,9 @@ def _graphs(file: Any, forward: Any) -> Iterator[dict[str, Any]]:
             first = header.flatbuffer_offset
             binary.write_bytes(data[first : first + header.flatbuffer_size])
             _flatbuffer._flatc_decompile(folder, str(schema), str(binary), ["--raw-binary"])
-            yield json.loads(Path(folder, "graph.json").read_bytes())
+            # The bound of a ReLU is written as inf, which JSON has not.
+            text = Path(folder, "graph.json").read_text(encoding="utf-8")
+            yield json.loads(re.sub(r"(?<=: )(-?)inf\b", r"\1Infinity", text))
 
 
 def _by_type(held: Counter[str]) -> dict[str, int]:
